@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The vocabulary every layer speaks: byte slices, the call context, and results. */
+#ifndef DT_CORE_DT_H
+#define DT_CORE_DT_H
+
+#include <apr_pools.h>
+#include <apr_time.h>
+#include <stdbool.h>
+
+/**
+ * Bytes somebody else owns. Not necessarily NUL-terminated; a function that promises a
+ * terminator says so. data may be NULL only when len is 0.
+ */
+typedef struct dt_slice_t {
+    const char *data;
+    apr_size_t len;
+} dt_slice_t;
+
+typedef struct dt_scratch_t dt_scratch_t; /* cipher contexts of one thread: seal.h */
+
+/**
+ * What every call of the core is given. The core has no clock, no allocator and no idea where
+ * it runs: it asks this.
+ */
+typedef struct dt_call_t {
+    apr_pool_t *pool;      /* everything a call returns lives here, unless its header says else */
+    apr_time_t now;        /* microseconds since 1970, UTC */
+    const char *host;      /* the audience of cookies: public host in lower case without port, or
+                              "." and the cookie's Domain; bound into everything sealed */
+    dt_scratch_t *scratch; /* this thread's cipher contexts, or NULL: slower, but right */
+} dt_call_t;
+
+/** What a use case found. The glue knows which HTTP status that is; the core does not. */
+typedef enum dt_what_t {
+    DT_SIGNED_IN, /* the person may come in */
+    DT_DENIED,    /* we know, and the answer is no */
+    DT_UNSURE,   /* we could not find out, so the answer is no for now */
+    DT_AGAIN,     /* this sign-in cannot end well, a new one can */
+    DT_NOTHING,   /* there is nothing here to continue */
+    DT_NOTICE     /* a page that tells something: signed out, please sign in */
+} dt_what_t;
+
+/** Two texts of one meaning. */
+typedef struct dt_words_t {
+    const char *title;
+    const char *text;
+} dt_words_t;
+
+/** The languages end users see; indexes into dt_why_t.words. */
+typedef enum dt_language_t { DT_EN, DT_ZH, DT_LANGUAGES } dt_language_t;
+
+/** One reason: a row of why.def. All members are constants. */
+typedef struct dt_why_t {
+    const char *name;   /* for log and tests, e.g. "stranger" */
+    dt_what_t what;     /* what this reason amounts to */
+    const char *admin;  /* what the administrator must know or do; NULL when nothing */
+    dt_words_t words[DT_LANGUAGES]; /* what the person sees and can do */
+} dt_why_t;
+
+/** Index of each reason in dt_whys. */
+typedef enum dt_why_id_t {
+#define WHY(id, name, what, admin, en_title, en_text, zh_title, zh_text) DT_WHY_##id,
+#include "core/why.def"
+#undef WHY
+    DT_WHYS
+} dt_why_id_t;
+
+extern const dt_why_t dt_whys[DT_WHYS];
+
+/** How a use case ended. */
+typedef struct dt_result_t {
+    dt_what_t what;
+    const dt_why_t *why;
+    const char *detail; /* for the log only: numbers, call names, DingTalk's codes and request
+                           ids; printable ASCII, never a secret; NULL when there is none */
+} dt_result_t;
+
+/** The result of reason id, with detail for the log (or NULL). */
+dt_result_t dt_result(dt_why_id_t id, const char *detail);
+
+#endif

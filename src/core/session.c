@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: a signed-in browser, as a record that a store keeps. */
+#include "core/session.h"
+
+#include "core/record.h"
+
+#include <string.h>
+
+/*
+ * Record: version (1 byte, 1) | id (16) | began | seen | user | corp id | user id | union id |
+ * attributes, in the forms of record.h. The attributes are last and have no length of their own,
+ * so that the hot path need not look at them.
+ */
+#define VERSION 1
+
+/*
+ * The lifetime left at now. A time after now, written by a node whose clock is ahead, counts as
+ * life. Times are not negative, so their difference does not overflow.
+ */
+static apr_interval_time_t left(apr_time_t since, apr_interval_time_t lifetime, apr_time_t now)
+{
+    apr_interval_time_t age = now - since;
+
+    if (age >= lifetime) {
+        return 0;
+    }
+    if (age < 0 && lifetime > APR_INT64_MAX + age) {
+        return APR_INT64_MAX;
+    }
+    return lifetime - age;
+}
+
+dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
+                        apr_time_t now)
+{
+    apr_interval_time_t unseen = now - session->seen;
+
+    if (now - session->began >= lifetimes->absolute) {
+        return DT_AGE_DEAD;
+    }
+    if (lifetimes->idle <= 0) {
+        return DT_AGE_FRESH;
+    }
+    if (unseen >= lifetimes->idle) {
+        return DT_AGE_DEAD;
+    }
+    return unseen > lifetimes->idle / 10 ? DT_AGE_DUE : DT_AGE_FRESH;
+}
+
+void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
+                     apr_time_t now, apr_interval_time_t *absolute, apr_interval_time_t *idle)
+{
+    *absolute = left(session->began, lifetimes->absolute, now);
+    *idle = lifetimes->idle > 0 ? left(session->seen, lifetimes->idle, now) : -1;
+}
+
+apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
+                             dt_session_t *session)
+{
+    dt_slice_t record;
+    dt_reader_t r;
+    unsigned version;
+    apr_status_t rv = store->load(store->plug.self, call, token, &record);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    dt_reader_init(&r, record);
+    version = dt_read_u8(&r);
+    dt_read_bytes(&r, session->id, DT_SESSION_ID);
+    session->began = dt_read_time(&r);
+    session->seen = dt_read_time(&r);
+    session->user = dt_read_text(&r);
+    session->corp_id = dt_read_text(&r);
+    session->user_id = dt_read_text(&r);
+    session->union_id = dt_read_text(&r);
+    session->attributes = (dt_slice_t){(const char *)r.at, (apr_size_t)(r.end - r.at)};
+    /* A record we cannot read is no session; signing in again writes one we can. */
+    if (r.failed || version != VERSION || session->user.len == 0) {
+        return APR_NOTFOUND;
+    }
+    return APR_SUCCESS;
+}
+
+static bool has_nul(dt_slice_t text)
+{
+    return text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
+}
+
+/* Whether what is written can be read back. */
+static bool is_sound(const dt_session_t *session)
+{
+    dt_slice_t rest = session->attributes;
+    dt_attribute_t attribute;
+
+    while (dt_attribute_next(&rest, &attribute)) {
+        continue;
+    }
+    return rest.len == 0 && session->began >= 0 && session->seen >= 0 && session->user.len > 0 &&
+           !has_nul(session->user) && !has_nul(session->corp_id) && !has_nul(session->user_id) &&
+           !has_nul(session->union_id);
+}
+
+static apr_time_t later(apr_time_t time, apr_interval_time_t by)
+{
+    return time > APR_INT64_MAX - by ? APR_INT64_MAX : time + by;
+}
+
+/* When the session dies if it is not renewed. */
+static apr_time_t expiry_of(const dt_session_t *session, const dt_lifetimes_t *lifetimes)
+{
+    apr_time_t end = later(session->began, lifetimes->absolute);
+    apr_time_t idle_end = later(session->seen, lifetimes->idle);
+
+    return lifetimes->idle > 0 && idle_end < end ? idle_end : end;
+}
+
+apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
+                             const dt_lifetimes_t *lifetimes, const dt_session_t *session,
+                             dt_slice_t *token)
+{
+    unsigned char buffer[DT_SESSION_RECORD_MAX];
+    dt_writer_t w;
+
+    if (!is_sound(session)) {
+        return APR_EINVAL;
+    }
+    dt_writer_init(&w, buffer, sizeof(buffer));
+    dt_write_u8(&w, VERSION);
+    dt_write_bytes(&w, session->id, DT_SESSION_ID);
+    dt_write_time(&w, session->began);
+    dt_write_time(&w, session->seen);
+    dt_write_text(&w, session->user);
+    dt_write_text(&w, session->corp_id);
+    dt_write_text(&w, session->user_id);
+    dt_write_text(&w, session->union_id);
+    dt_write_bytes(&w, session->attributes.data, session->attributes.len);
+    if (w.failed) {
+        return APR_ENOSPC;
+    }
+    return store->save(store->plug.self, call, (dt_slice_t){(char *)buffer, w.len},
+                       expiry_of(session, lifetimes), token);
+}
+
+dt_slice_t dt_attributes_pack(apr_pool_t *pool, const dt_attribute_t *attributes, int count,
+                              apr_size_t budget, int *dropped)
+{
+    apr_size_t max = budget < DT_SESSION_RECORD_MAX ? budget : DT_SESSION_RECORD_MAX;
+    unsigned char *buffer = apr_palloc(pool, max);
+    dt_writer_t w;
+
+    *dropped = 0;
+    dt_writer_init(&w, buffer, max);
+    for (int i = 0; i < count; i++) {
+        apr_size_t before = w.len;
+        if (has_nul(attributes[i].name) || has_nul(attributes[i].value)) {
+            (*dropped)++;
+            continue;
+        }
+        dt_write_text(&w, attributes[i].name);
+        dt_write_text(&w, attributes[i].value);
+        if (w.failed) {
+            w.len = before;
+            *dropped += count - i;
+            break;
+        }
+    }
+    return (dt_slice_t){(char *)buffer, w.len};
+}
+
+bool dt_attribute_next(dt_slice_t *cursor, dt_attribute_t *attribute)
+{
+    dt_reader_t r;
+
+    dt_reader_init(&r, *cursor);
+    attribute->name = dt_read_text(&r);
+    attribute->value = dt_read_text(&r);
+    if (r.failed) {
+        return false;
+    }
+    *cursor = (dt_slice_t){(const char *)r.at, (apr_size_t)(r.end - r.at)};
+    return true;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The session: a signed-in browser, as a record that a store keeps. */
+#ifndef DT_CORE_SESSION_H
+#define DT_CORE_SESSION_H
+
+#include "core/dt.h"
+#include "core/ports.h"
+
+#define DT_SESSION_ID 16         /* random bytes */
+#define DT_SESSION_RECORD_MAX 2800 /* bytes of a record: its cookie stays below 4 KiB */
+/* Bytes of a record beside the bytes of its texts and attributes: what they leave of the maximum is
+ * the budget for attributes. */
+#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 8 + 4 * 3)
+
+/**
+ * A session. Texts are C strings that point into the record it was read from, or to what the
+ * caller put there.
+ */
+typedef struct dt_session_t {
+    unsigned char id[DT_SESSION_ID];
+    apr_time_t began; /* the sign-in */
+    apr_time_t seen;  /* when it was last renewed; at most a tenth of the idle time old */
+    dt_slice_t user;  /* REMOTE_USER; never empty */
+    dt_slice_t corp_id;
+    dt_slice_t user_id;
+    dt_slice_t union_id;
+    dt_slice_t attributes; /* name and value texts, one after the other: dt_attribute_next */
+} dt_session_t;
+
+/** How long sessions live. */
+typedef struct dt_lifetimes_t {
+    apr_interval_time_t absolute;
+    apr_interval_time_t idle; /* 0: none */
+} dt_lifetimes_t;
+
+/** What dt_session_age found. */
+typedef enum dt_age_t {
+    DT_AGE_FRESH,
+    DT_AGE_DUE, /* alive, and more than a tenth of the idle time since it was last renewed */
+    DT_AGE_DEAD
+} dt_age_t;
+
+/** Whether the session is alive at now, and due for renewal. */
+dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
+                        apr_time_t now);
+
+/** Time left of the absolute and the idle lifetime at now; idle is -1 when there is none. */
+void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
+                     apr_time_t now, apr_interval_time_t *absolute, apr_interval_time_t *idle);
+
+/**
+ * Read the session behind token. Does not judge its age. The hot path: one call of the store, no
+ * other allocation.
+ * @return APR_SUCCESS; APR_NOTFOUND when there is none; anything else: the store could not find out
+ */
+apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
+                             dt_session_t *session);
+
+/**
+ * Write the session to the store.
+ * @param token NUL-terminated, fit for a cookie
+ * @return APR_SUCCESS; APR_ENOSPC when the record would be larger than DT_SESSION_RECORD_MAX;
+ *         APR_EINVAL when it could not be read back: a text holds a NUL, user is empty, the
+ *         attributes are malformed or a time is before 1970; anything else: the store failed
+ */
+apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
+                             const dt_lifetimes_t *lifetimes, const dt_session_t *session,
+                             dt_slice_t *token);
+
+/** One attribute of a session: two C strings. */
+typedef struct dt_attribute_t {
+    dt_slice_t name;
+    dt_slice_t value;
+} dt_attribute_t;
+
+/**
+ * Pack count attributes into the session's form. Those that do not fit into budget bytes are
+ * left out, from the end, and so is one that holds a NUL; *dropped counts them.
+ */
+dt_slice_t dt_attributes_pack(apr_pool_t *pool, const dt_attribute_t *attributes, int count,
+                              apr_size_t budget, int *dropped);
+
+/**
+ * The next attribute: start with *cursor = session->attributes, until it returns false.
+ * A malformed rest ends the walk.
+ */
+bool dt_attribute_next(dt_slice_t *cursor, dt_attribute_t *attribute);
+
+#endif

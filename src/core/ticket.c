@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ticket: one sign-in round trip in progress, sealed in a cookie of its own. */
+#include "core/ticket.h"
+
+#include "core/bytes.h"
+#include "core/record.h"
+#include "core/url.h"
+
+#include <string.h>
+
+/*
+ * Record: version (1 byte, 1) | nonce (16) | issued | finished | restarts (1 byte) | return
+ * address, in the forms of record.h.
+ */
+#define VERSION 1
+#define RESTARTS_MAX 255
+#define RECORD_MAX (1 + DT_TICKET_NONCE + 8 + 8 + 1 + 3 + DT_RETURN_MAX)
+#define STATE_LEN 22 /* characters of base64url for a nonce */
+#define BOUNCE apr_time_from_sec(60)
+
+static dt_slice_t nonce_of(const dt_ticket_t *ticket)
+{
+    return (dt_slice_t){(const char *)ticket->nonce, DT_TICKET_NONCE};
+}
+
+apr_status_t dt_ticket_new(const dt_call_t *call, const char *return_to, int restarts,
+                           dt_ticket_t *ticket)
+{
+    *ticket = (dt_ticket_t){.issued = call->now, .restarts = restarts, .return_to = return_to};
+    return dt_random(ticket->nonce, DT_TICKET_NONCE);
+}
+
+const char *dt_ticket_state(apr_pool_t *pool, const dt_ticket_t *ticket)
+{
+    return dt_base64url(pool, nonce_of(ticket)).data;
+}
+
+const char *dt_ticket_name(apr_pool_t *pool, const dt_ticket_t *ticket)
+{
+    return dt_hex(pool, ticket->nonce, DT_TICKET_NAME / 2);
+}
+
+/* Not whether it is safe: dt_url_return said so when the ticket was made, and the seal holds. */
+static bool can_be_carried(dt_slice_t return_to)
+{
+    return return_to.len > 0 && return_to.len <= DT_RETURN_MAX && return_to.data[0] == '/';
+}
+
+apr_status_t dt_ticket_seal(const dt_keyring_t *keys, const dt_call_t *call,
+                            const dt_ticket_t *ticket, dt_slice_t *token)
+{
+    dt_slice_t return_to = dt_slice(ticket->return_to);
+    unsigned char buffer[RECORD_MAX];
+    dt_writer_t w;
+
+    if (!can_be_carried(return_to) || ticket->restarts < 0) {
+        return APR_EINVAL;
+    }
+    dt_writer_init(&w, buffer, sizeof(buffer));
+    dt_write_u8(&w, VERSION);
+    dt_write_bytes(&w, ticket->nonce, DT_TICKET_NONCE);
+    dt_write_time(&w, ticket->issued);
+    dt_write_time(&w, ticket->finished);
+    dt_write_u8(&w, (unsigned)(ticket->restarts < RESTARTS_MAX ? ticket->restarts : RESTARTS_MAX));
+    dt_write_text(&w, return_to);
+    if (w.failed) {
+        return APR_EINVAL; /* the buffer fits all that can be carried: a time is before 1970 */
+    }
+    return dt_seal(keys, DT_SEAL_TICKET, call, (dt_slice_t){(char *)buffer, w.len}, token);
+}
+
+static bool open_one(const dt_keyring_t *keys, const dt_call_t *call, dt_slice_t token,
+                     dt_ticket_t *ticket)
+{
+    dt_slice_t record;
+    dt_slice_t return_to;
+    dt_reader_t r;
+    unsigned version;
+
+    if (dt_open(keys, DT_SEAL_TICKET, call, token, &record) != APR_SUCCESS) {
+        return false;
+    }
+    dt_reader_init(&r, record);
+    version = dt_read_u8(&r);
+    dt_read_bytes(&r, ticket->nonce, DT_TICKET_NONCE);
+    ticket->issued = dt_read_time(&r);
+    ticket->finished = dt_read_time(&r);
+    ticket->restarts = (int)dt_read_u8(&r);
+    return_to = dt_read_text(&r);
+    ticket->return_to = return_to.data;
+    ticket->token = token;
+    return dt_reader_done(&r) && version == VERSION && can_be_carried(return_to) &&
+           call->now - ticket->issued <= DT_TICKET_MEMORY;
+}
+
+void dt_tickets_open(const dt_keyring_t *keys, const dt_call_t *call, const dt_slice_t *tokens,
+                     int count, dt_tickets_t *tickets)
+{
+    tickets->count = 0;
+    for (int i = 0; i < count && i < DT_TICKETS_READ; i++) {
+        dt_ticket_t ticket;
+        int at = tickets->count;
+        if (!open_one(keys, call, tokens[i], &ticket)) {
+            continue;
+        }
+        for (; at > 0 && tickets->held[at - 1].issued < ticket.issued; at--) {
+            tickets->held[at] = tickets->held[at - 1];
+        }
+        tickets->held[at] = ticket;
+        tickets->count++;
+    }
+}
+
+dt_ticket_t *dt_tickets_find(dt_tickets_t *tickets, const char *state)
+{
+    dt_slice_t text = dt_slice(state);
+    unsigned char nonce[DT_TICKET_NONCE];
+    apr_size_t len;
+
+    if (text.len != STATE_LEN || dt_base64url_decode(text, nonce, &len) != APR_SUCCESS) {
+        return NULL;
+    }
+    for (int i = 0; i < tickets->count; i++) {
+        dt_ticket_t *ticket = &tickets->held[i];
+        if (dt_secret_equal(nonce_of(ticket), (dt_slice_t){(char *)nonce, len})) {
+            return ticket;
+        }
+    }
+    return NULL;
+}
+
+int dt_tickets_bounces(const dt_tickets_t *tickets, apr_time_t now)
+{
+    int bounces = 0;
+
+    for (int i = 0; i < tickets->count; i++) {
+        /* Both ways: another node may have finished it, with a clock a little ahead. */
+        apr_interval_time_t since = now - tickets->held[i].finished;
+        bounces += tickets->held[i].finished > 0 && since <= BOUNCE && since >= -BOUNCE;
+    }
+    return bounces;
+}
+
+int dt_tickets_surplus(apr_pool_t *pool, const dt_tickets_t *tickets, const dt_ticket_t *except,
+                       apr_size_t extra, const char **names)
+{
+    apr_size_t bytes = extra;
+    int kept = tickets->count + 1;
+    int gone = 0;
+
+    for (int i = 0; i < tickets->count; i++) {
+        bytes += tickets->held[i].token.len;
+    }
+    for (int i = tickets->count - 1; i >= 0; i--) {
+        const dt_ticket_t *ticket = &tickets->held[i];
+        if (kept <= DT_TICKETS_KEPT && bytes <= DT_TICKETS_BYTES) {
+            break;
+        }
+        /* By nonce, not by address: a caller may hold a copy. */
+        if (except && dt_slice_equal(nonce_of(ticket), nonce_of(except))) {
+            continue;
+        }
+        names[gone++] = dt_ticket_name(pool, ticket);
+        bytes -= ticket->token.len;
+        kept--;
+    }
+    return gone;
+}
