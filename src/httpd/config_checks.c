@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one word of a directive must be, each rule once. */
+#include "httpd/config_types.h"
+
+#include "core/url.h"
+#include "core/wire.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <string.h>
+
+/* True when word has 1 to max characters, all letters, digits or of others. */
+static int is_made_of(const char *word, const char *others, apr_size_t max)
+{
+    apr_size_t len = strlen(word);
+
+    if (len == 0 || len > max) {
+        return 0;
+    }
+    for (const char *c = word; *c != '\0'; c++) {
+        if (!apr_isalnum(*c) && strchr(others, *c) == NULL) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static const char *check_word(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return is_made_of(word, "_-.", 128) ? NULL
+                                        : "the id as DingTalk's console shows it: 1 to 128 "
+                                          "letters, digits, \"-\", \"_\" or \".\"";
+}
+const dth_check_t dth_is_word = {check_word};
+
+static const char *check_number(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return is_made_of(word, "", 18) && strspn(word, "0123456789") == strlen(word) ? NULL
+                                                                                  : "a number";
+}
+const dth_check_t dth_is_number = {check_number};
+
+static const char *check_prefix(apr_pool_t *p, const char *word)
+{
+    apr_size_t len = strlen(word);
+
+    (void)p;
+    if (len < 2 || word[0] != '/' || word[len - 1] == '/' || !is_made_of(word, "/-_.~", 128)
+        || strstr(word, "//") != NULL || strstr(word, "/.") != NULL) {
+        return "a path such as /dingtalk: it begins with \"/\", does not end with one, and has "
+               "only letters, digits, \"-\", \"_\", \".\" and \"~\" between";
+    }
+    return NULL;
+}
+const dth_check_t dth_is_prefix = {check_prefix};
+
+static const char *check_origin(apr_pool_t *p, const char *word)
+{
+    dt_origin_t origin;
+
+    return dt_url_origin(p, word, &origin, NULL);
+}
+const dth_check_t dth_is_origin = {check_origin};
+
+const char *dth_base_url(apr_pool_t *p, const char *word, const char **url)
+{
+    dt_origin_t origin;
+    const char *path, *must = dt_url_origin(p, word, &origin, &path);
+
+    if (must != NULL) {
+        return must;
+    }
+    if (!origin.https && !origin.loopback) {
+        return "an https URL: http is for 127.0.0.0/8, [::1] and localhost only";
+    }
+    *url = apr_pstrcat(p, origin.text, path, NULL);
+    return NULL;
+}
+
+static const char *attribute_list(apr_pool_t *p, const char *more)
+{
+    const char *list = more;
+
+    for (int i = 0; dt_member_attributes[i] != NULL; i++) {
+        list = apr_pstrcat(p, list, *list == '\0' ? "" : ", ", dt_member_attributes[i], NULL);
+    }
+    return apr_pstrcat(p, "one of ", list, NULL);
+}
+
+static int is_attribute(const char *word)
+{
+    for (int i = 0; dt_member_attributes[i] != NULL; i++) {
+        if (strcmp(word, dt_member_attributes[i]) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static const char *check_attribute(apr_pool_t *p, const char *word)
+{
+    return is_attribute(word) ? NULL : attribute_list(p, "");
+}
+const dth_check_t dth_is_attribute = {check_attribute};
+
+static const char *check_user_attribute(apr_pool_t *p, const char *word)
+{
+    static const char *const names[] = {"userid", "unionid", "mobile", "email", "job_number",
+                                        NULL};
+
+    (void)p;
+    for (int i = 0; names[i] != NULL; i++) {
+        if (strcmp(word, names[i]) == 0) {
+            return NULL;
+        }
+    }
+    return "userid, unionid, mobile, email or job_number";
+}
+const dth_check_t dth_is_user_attribute = {check_user_attribute};
+
+static const char *check_directory(apr_pool_t *p, const char *word)
+{
+    const char *root, *rest = word;
+
+    return apr_filepath_root(&root, &rest, 0, p) == APR_SUCCESS && *rest != '\0'
+               ? NULL
+               : "an absolute path of a directory of its own";
+}
+const dth_check_t dth_is_directory = {check_directory};
+
+/* RFC 6265, section 4.1.1: a token; the rest of the specials would be legal, but nobody needs
+ * them and some applications trip over them. */
+static const char *check_cookie_name(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return is_made_of(word, "_-.", 64) ? NULL
+                                       : "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+}
+const dth_check_t dth_is_cookie_name = {check_cookie_name};
+
+/* RFC 6265, section 4.1.2.3: a dot in front means nothing, and many write one. */
+static const char *check_domain(apr_pool_t *p, const char *word)
+{
+    const char *domain = *word == '.' ? word + 1 : word;
+
+    (void)p;
+    return is_made_of(domain, "-.", 253) && *domain != '.' && strstr(domain, "..") == NULL
+                   && strchr(domain, '.') != NULL
+               ? NULL
+               : "a domain such as example.com";
+}
+const dth_check_t dth_is_domain = {check_domain};
+
+static const char *check_cookie_path(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return word[0] == '/' && is_made_of(word, "/-_.~%", 256) ? NULL : "a path such as / or /app";
+}
+const dth_check_t dth_is_cookie_path = {check_cookie_path};

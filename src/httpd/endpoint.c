@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module's own pages: which there are, and how they answer in front of everything else. */
+#include "httpd/endpoint.h"
+
+#include "core/bytes.h"
+#include "core/url.h"
+#include "httpd/page.h"
+
+#include <apr_strings.h>
+#include <http_core.h>
+
+#include <string.h>
+
+#define HANDLER "dingtalk-endpoint"
+
+static int answer_not_found(request_rec *r, dth_req_t *req)
+{
+    dt_result_t result = dt_result(DT_WHY_NOT_FOUND, NULL);
+
+    return dth_page_result(r, req, HTTP_NOT_FOUND, &result, NULL, &(dth_offer_t){.go_on = "/"});
+}
+
+static const dth_endpoint_t endpoints[] = {
+    {"/login", "GET, HEAD", dth_ep_login},
+    {"/callback", "GET", dth_ep_callback},
+    {"/logout", "GET, POST", dth_ep_logout},
+    {"/session", "GET, HEAD", dth_ep_session},
+};
+
+static const dth_endpoint_t not_found = {NULL, NULL, answer_not_found};
+
+/* The endpoint at an address, or NULL when the address is not ours. */
+static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
+{
+    const char *name;
+
+    if (strncmp(uri, site->path, site->path_len) != 0) {
+        return NULL;
+    }
+    name = uri + site->path_len;
+    if (*name != '\0' && *name != '/') {
+        return NULL;
+    }
+    for (apr_size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++) {
+        if (strcmp(name, endpoints[i].name) == 0) {
+            return &endpoints[i];
+        }
+    }
+    return &not_found;
+}
+
+static const dth_endpoint_t *claimed(request_rec *r, dth_req_t **req)
+{
+    *req = dth_request(r);
+    return *req != NULL && (*req)->endpoint_of == r ? (*req)->endpoint : NULL;
+}
+
+int dth_endpoint_claim(request_rec *r)
+{
+    dth_req_t *req = dth_request(r);
+    const dth_endpoint_t *endpoint;
+
+    if (req == NULL || r->uri == NULL || r->proxyreq == PROXYREQ_PROXY) {
+        return DECLINED;
+    }
+    endpoint = find(req->site, r->uri);
+    if (endpoint == NULL) {
+        return DECLINED;
+    }
+    req->endpoint = endpoint;
+    req->endpoint_of = r;
+    r->handler = HANDLER;
+    r->filename = apr_pstrdup(r->pool, r->uri); /* some modules look at it without asking */
+    return OK;
+}
+
+int dth_endpoint_not_in_storage(request_rec *r)
+{
+    dth_req_t *req;
+
+    return claimed(r, &req) != NULL ? OK : DECLINED;
+}
+
+int dth_endpoint_allow(request_rec *r)
+{
+    dth_req_t *req;
+
+    return claimed(r, &req) != NULL ? OK : DECLINED;
+}
+
+/* "GET, POST" has the method GET, but not the method POS. */
+static bool allows(const char *allow, const char *method)
+{
+    const char *at = strstr(allow, method);
+    apr_size_t len = strlen(method);
+
+    return at != NULL && (at == allow || at[-1] == ' ') && (at[len] == '\0' || at[len] == ',');
+}
+
+int dth_endpoint_answer(request_rec *r)
+{
+    dth_req_t *req;
+    const dth_endpoint_t *endpoint = claimed(r, &req);
+
+    if (endpoint == NULL) {
+        return DECLINED;
+    }
+    if (endpoint->allow != NULL && !allows(endpoint->allow, r->header_only ? "HEAD" : r->method)) {
+        dt_result_t result = dt_result(DT_WHY_METHOD, NULL);
+
+        apr_table_setn(r->err_headers_out, "Allow", endpoint->allow);
+        return dth_page_result(r, req, HTTP_METHOD_NOT_ALLOWED, &result, NULL,
+                               &(dth_offer_t){.go_on = "/"});
+    }
+    return endpoint->answer(r, req);
+}
+
+const char *dth_endpoint_return(request_rec *r)
+{
+    dt_field_t fields[] = {{"return", NULL}, {NULL, NULL}};
+
+    if (r->args == NULL || dt_url_fields(r->pool, dt_slice(r->args), fields) != APR_SUCCESS) {
+        return r->args == NULL ? NULL : "/";
+    }
+    return fields[0].value == NULL ? NULL
+                                   : dt_url_return(r->pool, dt_slice(fields[0].value));
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The module's own pages: which there are, and how they answer in front of everything else. */
+#ifndef DTH_ENDPOINT_H
+#define DTH_ENDPOINT_H
+
+#include "httpd/request.h"
+
+/** One endpoint below DingTalkPath. */
+typedef struct dth_endpoint_t {
+    const char *name; /* with its slash */
+    const char *allow; /* the methods it takes, for Allow */
+    int (*answer)(request_rec *r, dth_req_t *req);
+} dth_endpoint_t;
+
+/**
+ * Any address at or below DingTalkPath is ours. It is claimed before anything can map it
+ * (pre_translate_name, translate_name), has no place on disk (map_to_storage: so no .htaccess
+ * rewrites it), needs no authorisation (access_checker_ex; "Require" cannot ask somebody to be
+ * signed in who wants to sign in) and is answered before mod_proxy's handler.
+ */
+int dth_endpoint_claim(request_rec *r);
+int dth_endpoint_not_in_storage(request_rec *r);
+int dth_endpoint_allow(request_rec *r);
+int dth_endpoint_answer(request_rec *r);
+
+/** The endpoints, each in a file of its name. */
+int dth_ep_login(request_rec *r, dth_req_t *req);
+int dth_ep_callback(request_rec *r, dth_req_t *req);
+int dth_ep_logout(request_rec *r, dth_req_t *req);
+int dth_ep_session(request_rec *r, dth_req_t *req);
+
+/** The safe return address of the query's "return" field; NULL when there is no such field. */
+const char *dth_endpoint_return(request_rec *r);
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The login and callback endpoints: a sign-in begins and ends here. */
+#include "httpd/endpoint.h"
+
+#include "core/bytes.h"
+#include "core/login.h"
+#include "core/url.h"
+#include "core/visitor.h"
+#include "httpd/authn.h"
+#include "httpd/cookie.h"
+#include "httpd/page.h"
+
+#include <apr_strings.h>
+
+int dth_ep_login(request_rec *r, dth_req_t *req)
+{
+    const char *return_to = dth_endpoint_return(r);
+
+    if (return_to == NULL) {
+        return_to = "/";
+    }
+    if (dth_request_session(r, req) == DTH_LIVE) {
+        return dth_page_redirect(r, req, HTTP_SEE_OTHER, return_to);
+    }
+    /* Whoever comes to this address wants a page, unless the browser itself says otherwise. */
+    if (dth_authn_visit(r, "text/html") == DT_VISIT_PROGRAM) {
+        return dth_page_login_required_json(r, req, "\"error\":\"login_required\"");
+    }
+    return dth_authn_begin(r, req, return_to);
+}
+
+/* The callback's fields; NULL state when the query is not usable at all. */
+static apr_status_t read_query(request_rec *r, dt_callback_t *query)
+{
+    dt_field_t fields[] = {{"state", NULL}, {"authCode", NULL}, {"code", NULL}, {"error", NULL},
+                           {NULL, NULL}};
+    apr_status_t rv = dt_url_fields(r->pool, dt_slice(r->args), fields);
+
+    *query = (dt_callback_t){.state = fields[0].value,
+                             .code = fields[1].value != NULL ? fields[1].value : fields[2].value,
+                             .error = fields[3].value};
+    return rv;
+}
+
+/* A page of the callback: a live session may go on, others may start again. */
+static int refuse(request_rec *r, dth_req_t *req, const dt_result_t *result, const dt_way_t *way,
+                  bool signed_in)
+{
+    dth_offer_t offer = {.sign_in = dth_page_login_path(r, req, way->location)};
+
+    if (signed_in) {
+        offer = (dth_offer_t){.go_on = way->location};
+    }
+    return dth_page_result(r, req, 0, result, way->member, &offer);
+}
+
+int dth_ep_callback(request_rec *r, dth_req_t *req)
+{
+    const char *path = apr_pstrcat(r->pool, req->site->path, "/callback", NULL);
+    bool signed_in = dth_request_session(r, req) == DTH_LIVE;
+    dt_call_t call = dth_request_call(r, req);
+    dt_way_t way = {.location = "/"};
+    dt_tickets_t tickets;
+    dt_callback_t query;
+    dt_result_t result;
+
+    if (read_query(r, &query) != APR_SUCCESS) {
+        result = dt_result(DT_WHY_BAD_QUERY, NULL);
+        return refuse(r, req, &result, &way, signed_in);
+    }
+    dth_request_tickets(r, req, &tickets);
+    dt_login_finish(&req->site->login, &call, &tickets, dth_request_url(r, req, path), &query,
+                    signed_in, &way, &result);
+    dth_cookie_set_tickets(r, req, way.tickets);
+    switch (result.what) {
+    case DT_SIGNED_IN:
+        if (way.session.len > 0) {
+            dth_cookie_set_session(r, req, way.session.data);
+            ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0030) "signed in: userid %s",
+                          dt_loggable(r->pool, dt_slice(way.member->user_id), 64));
+        }
+        if (way.dropped_attributes > 0) {
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                          DTNO(0031) "%d of DingTalkAttributes did not fit into the session of "
+                          "userid %s", way.dropped_attributes,
+                          dt_loggable(r->pool, dt_slice(way.member->user_id), 64));
+        }
+        return dth_page_redirect(r, req, HTTP_SEE_OTHER, way.location);
+    case DT_AGAIN:
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0032) "sign-in started again: %s",
+                      result.why->name);
+        return dth_page_redirect(r, req, HTTP_MOVED_TEMPORARILY, way.location);
+    default:
+        return refuse(r, req, &result, &way, signed_in);
+    }
+}

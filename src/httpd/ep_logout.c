@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The logout endpoint: this browser leaves. */
+#include "httpd/endpoint.h"
+
+#include "core/bytes.h"
+#include "httpd/cookie.h"
+#include "httpd/page.h"
+
+#include <apr_strings.h>
+#include <http_log.h>
+
+#include <string.h>
+
+/* Whether the person wants this: a form or link of our own origin, or the address bar. A request
+ * from another site would sign people out against their will. Browsers that do not say where a
+ * request comes from are believed for POST only. */
+static bool is_wanted(const request_rec *r)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    if (r->method_number == M_POST) {
+        return site == NULL || strcmp(site, "cross-site") != 0;
+    }
+    return site != NULL && (strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0);
+}
+
+/* Forget every ticket: a sign-in in another tab ends too, and bounces are counted anew. */
+static void clear_tickets(request_rec *r, const dth_req_t *req)
+{
+    dt_ticket_cookie_t changes[DT_TICKETS_READ + 1] = {{NULL, NULL}};
+    dt_tickets_t tickets;
+
+    dth_request_tickets(r, req, &tickets);
+    for (int i = 0; i < tickets.count; i++) {
+        changes[i].name = dt_ticket_name(r->pool, &tickets.held[i]);
+    }
+    dth_cookie_set_tickets(r, req, changes);
+}
+
+int dth_ep_logout(request_rec *r, dth_req_t *req)
+{
+    const dt_store_t *store = req->site->login.store;
+    const char *return_to = dth_endpoint_return(r);
+    dt_call_t call = dth_request_call(r, req);
+    dt_result_t result;
+
+    if (!is_wanted(r)) {
+        result = dt_result(DT_WHY_CONFIRM_LOGOUT, NULL);
+        return dth_page_result(
+            r, req, 0, &result, NULL,
+            &(dth_offer_t){.sign_out = apr_pstrcat(
+                               r->pool, req->site->path, "/logout",
+                               return_to != NULL ? "?return=" : "",
+                               return_to != NULL ? dt_percent(r->pool, dt_slice(return_to)) : "",
+                               NULL)});
+    }
+    for (int i = 0; i < req->token_count; i++) {
+        apr_status_t rv = store->drop(store->plug.self, &call, req->tokens[i]);
+
+        if (rv != APR_SUCCESS) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
+                          DTNO(0040) "a session could not be taken out of the store");
+        }
+    }
+    dth_cookie_clear_session(r, req);
+    clear_tickets(r, req);
+    if (return_to != NULL) {
+        return dth_page_redirect(r, req, HTTP_SEE_OTHER, return_to);
+    }
+    result = dt_result(DT_WHY_SIGNED_OUT, NULL);
+    return dth_page_result(r, req, 0, &result, NULL,
+                           &(dth_offer_t){.sign_in = dth_page_login_path(r, req, "/")});
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All process state: what is made at start, in each child and for each thread. */
+#include "httpd/lifecycle.h"
+
+#include "core/bytes.h"
+#include "core/seal.h"
+#include "httpd/secret.h"
+#include "httpd/state.h"
+#include "provider/apptoken.h"
+#include "provider/curl.h"
+#include "provider/store_cookie.h"
+
+#include <apr_allocator.h>
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <http_core.h>
+#include <mpm_common.h>
+
+#include <string.h>
+
+/* The only writable statics of the module. Set while there is one thread, read-only after. */
+static struct {
+    apr_array_header_t *sites; /* of dth_site_t *, in pconf */
+    apr_array_header_t *plugs; /* of const dt_plug_t *, in pconf: each provider once */
+#if APR_HAS_THREADS
+    apr_threadkey_t *thread; /* to dth_thread_t; NULL outside of children */
+#else
+    dt_scratch_t *scratch;
+#endif
+} process;
+
+void dth_lifecycle_add(apr_pool_t *pconf, dth_site_t *site)
+{
+    if (process.sites == NULL) {
+        process.sites = apr_array_make(pconf, 4, sizeof(dth_site_t *));
+    }
+    APR_ARRAY_PUSH(process.sites, dth_site_t *) = site;
+}
+
+int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    (void)plog;
+    (void)ptemp;
+    process.sites = NULL;
+    process.plugs = apr_array_make(pconf, 8, sizeof(const dt_plug_t *));
+    return OK;
+}
+
+/* --- post_config --- */
+
+static int refuse(server_rec *s, const dth_site_t *site, const char *wrong)
+{
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0002) "%s, server %s", wrong,
+                 site->server);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* The key texts: DingTalkKey, or the one in the state directory. */
+static const char *read_keys(apr_pool_t *pconf, apr_pool_t *ptemp, const dth_server_t *conf,
+                             dt_slice_t **texts, int *count)
+{
+    int wanted = conf->keys == NULL ? 1 : conf->keys->nelts;
+    apr_status_t rv;
+
+    *texts = apr_pcalloc(ptemp, (apr_size_t)wanted * sizeof(**texts));
+    *count = wanted;
+    if (conf->keys == NULL) {
+        rv = dth_state_key(ptemp, conf->state_dir, *texts);
+        return rv == APR_SUCCESS
+                   ? NULL
+                   : apr_psprintf(pconf, "DingTalkStateDir: no key in %s: %pm", conf->state_dir,
+                                  &rv);
+    }
+    for (int i = 0; i < wanted; i++) {
+        const char *wrong = dth_secret_read(
+            ptemp, &APR_ARRAY_IDX(conf->keys, i, dth_secret_ref_t), *texts + i);
+
+        if (wrong != NULL) {
+            return apr_pstrcat(pconf, "DingTalkKey: ", wrong, NULL);
+        }
+    }
+    return NULL;
+}
+
+static const char *make_keyring(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t *site)
+{
+    dt_keyring_t *keys;
+    dt_slice_t *texts, owner;
+    int count;
+    const char *wrong = read_keys(pconf, ptemp, site->conf, &texts, &count);
+
+    if (wrong != NULL) {
+        return wrong;
+    }
+    owner = dt_slice(apr_pstrcat(ptemp, site->app.corp_id, "\n", site->app.client_id, NULL));
+    if (dt_keyring_create(pconf, texts, count, owner, &keys) != APR_SUCCESS) {
+        return apr_psprintf(pconf, "DingTalkKey: a key must have %d bytes or more",
+                            DT_KEY_TEXT_MIN);
+    }
+    site->login.keys = keys;
+    return NULL;
+}
+
+/* An earlier site of the same app and time limits, whose providers serve this one too: one pool
+ * of connections, and one app token however many virtual hosts there are. */
+static const dth_site_t *find_twin(const dth_site_t *site)
+{
+    for (int i = 0; i < process.sites->nelts; i++) {
+        const dth_site_t *other = APR_ARRAY_IDX(process.sites, i, dth_site_t *);
+
+        if (other == site) {
+            break;
+        }
+        if (strcmp(other->app.client_id, site->app.client_id) == 0
+            && strcmp(other->app.client_secret, site->app.client_secret) == 0
+            && strcmp(other->app.api_url, site->app.api_url) == 0
+            && other->conf->timeout.connect == site->conf->timeout.connect
+            && other->conf->timeout.total == site->conf->timeout.total) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+static const char *make_providers(apr_pool_t *pconf, dth_site_t *site)
+{
+    const dth_site_t *twin = find_twin(site);
+    dt_client_t *client = &site->login.client;
+    dt_curl_limits_t limits = {.connect_timeout = site->conf->timeout.connect,
+                               .total_timeout = site->conf->timeout.total,
+                               .user_agent = "mod_auth_dingtalk/" DT_VERSION};
+    apr_status_t rv;
+
+    site->login.store = dt_store_cookie_create(pconf, site->login.keys);
+    if (twin != NULL) {
+        client->http = twin->login.client.http;
+        client->tokens = twin->login.client.tokens;
+        return NULL;
+    }
+    rv = dt_curl_create(pconf, &limits, &client->http);
+    if (rv == APR_SUCCESS) { /* a fetch waits for a connection, then for the reply, perhaps twice */
+        rv = dt_apptoken_create(pconf, 4 * limits.total_timeout, &client->tokens);
+    }
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(pconf, "DingTalkTimeout: connections cannot be made: %pm", &rv);
+    }
+    APR_ARRAY_PUSH(process.plugs, const dt_plug_t *) = &client->http->plug;
+    APR_ARRAY_PUSH(process.plugs, const dt_plug_t *) = &client->tokens->plug;
+    return NULL;
+}
+
+static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t *site)
+{
+    dt_slice_t secret;
+    const char *wrong = dth_secret_read(pconf, site->conf->client_secret, &secret);
+    apr_status_t rv;
+
+    if (wrong != NULL) {
+        return apr_pstrcat(pconf, "DingTalkClientSecret: ", wrong, NULL);
+    }
+    site->app.client_secret = secret.data;
+    rv = dth_state_prepare(ptemp, site->conf->state_dir);
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(pconf, "DingTalkStateDir: %s cannot be used: %pm",
+                            site->conf->state_dir, &rv);
+    }
+    wrong = make_keyring(pconf, ptemp, site);
+    return wrong != NULL ? wrong : make_providers(pconf, site);
+}
+
+int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                              server_rec *s)
+{
+    (void)plog;
+    /* httpd reads its configuration twice at start: the first time to see whether it can. */
+    if (process.sites == NULL || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
+        return OK;
+    }
+    for (int i = 0; i < process.sites->nelts; i++) {
+        dth_site_t *site = APR_ARRAY_IDX(process.sites, i, dth_site_t *);
+        const char *wrong = complete(pconf, ptemp, site);
+
+        if (wrong != NULL) {
+            return refuse(s, site, wrong);
+        }
+    }
+    return OK;
+}
+
+/* --- children and threads --- */
+
+#if APR_HAS_THREADS
+/* What a thread keeps; lives in its own pool. */
+typedef struct dth_thread_t {
+    apr_pool_t *pool;
+    dt_scratch_t *scratch;
+} dth_thread_t;
+
+/* At the end of a thread, httpd's or foreign. */
+static void end_thread(void *data)
+{
+    apr_pool_destroy(((dth_thread_t *)data)->pool);
+}
+
+static dth_thread_t *begin_thread(void)
+{
+    apr_pool_t *pool;
+    dth_thread_t *thread;
+
+    if (apr_pool_create_unmanaged(&pool) != APR_SUCCESS) {
+        return NULL;
+    }
+    apr_pool_tag(pool, "dingtalk thread");
+    thread = apr_palloc(pool, sizeof(*thread));
+    *thread = (dth_thread_t){pool, dt_scratch_create(pool)};
+    if (apr_threadkey_private_set(thread, process.thread) != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return NULL;
+    }
+    return thread;
+}
+
+dt_scratch_t *dth_lifecycle_scratch(void)
+{
+    void *thread = NULL;
+
+    if (process.thread == NULL
+        || apr_threadkey_private_get(&thread, process.thread) != APR_SUCCESS) {
+        return NULL;
+    }
+    if (thread == NULL) {
+        thread = begin_thread();
+    }
+    return thread == NULL ? NULL : ((dth_thread_t *)thread)->scratch;
+}
+#else
+dt_scratch_t *dth_lifecycle_scratch(void)
+{
+    return process.scratch;
+}
+#endif
+
+void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; rv == APR_SUCCESS && i < process.plugs->nelts; i++) {
+        const dt_plug_t *plug = APR_ARRAY_IDX(process.plugs, i, const dt_plug_t *);
+
+        rv = plug->start == NULL ? APR_SUCCESS : plug->start(plug->self, pchild);
+    }
+#if APR_HAS_THREADS
+    if (rv == APR_SUCCESS) {
+        rv = apr_threadkey_private_create(&process.thread, end_thread, pchild);
+    }
+#else
+    process.scratch = dt_scratch_create(pchild);
+#endif
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, DTNO(0003)
+                     "a child could not start its connections to DingTalk: sign-ins in it will "
+                     "fail");
+    }
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers the module makes itself: pages, JSON and redirects, all with the same safe headers. */
+#include "httpd/page.h"
+
+#include "core/bytes.h"
+#include "core/text.h"
+#include "httpd/pages.inc"
+
+#include <apr_strings.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <string.h>
+
+#define ID_BYTES 6
+#define RETRY_AFTER "30" /* seconds: longer than a hiccup, short enough to wait for */
+
+/* A number that stands on the page and in the log. */
+static const char *make_id(apr_pool_t *pool)
+{
+    unsigned char random[ID_BYTES];
+
+    return dt_random(random, sizeof(random)) == APR_SUCCESS
+               ? dt_hex(pool, random, sizeof(random))
+               : "unavailable";
+}
+
+/* Headers go where error answers and redirects keep them. */
+static void set_headers(request_rec *r, const dth_req_t *req, const char *nonce)
+{
+    apr_table_t *headers = r->err_headers_out;
+    const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
+    /* Nobody frames our pages, but for the site itself that has just loaded one in a frame. */
+    const char *framers = dest != NULL && strstr(dest, "frame") != NULL ? "'self'" : "'none'";
+
+    apr_table_setn(headers, "Cache-Control", "no-store");
+    apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(headers, "Referrer-Policy", "no-referrer");
+    apr_table_setn(headers, "Content-Security-Policy",
+                   apr_pstrcat(r->pool, "default-src 'none'; base-uri 'none'; "
+                               "frame-ancestors ", framers, "; form-action 'self' ", req->site->login_origin, nonce != NULL ? "; style-src 'nonce-" : "",
+                               nonce != NULL ? nonce : "", nonce != NULL ? "'" : "", NULL));
+}
+
+static int send_answer(request_rec *r, int status, const char *type, const char *body)
+{
+    apr_size_t len = strlen(body);
+
+    r->status = status;
+    r->status_line = NULL;
+    if (r->prev == NULL && r->main == NULL) {
+        ap_discard_request_body(r);
+    }
+    apr_table_unset(r->headers_out, "Content-Encoding");
+    apr_table_unset(r->headers_out, "ETag");
+    apr_table_unset(r->headers_out, "Last-Modified");
+    r->no_local_copy = 1; /* conditional requests are about the resource, not about our answer */
+    ap_set_content_type(r, type);
+    ap_set_content_length(r, (apr_off_t)len);
+    ap_run_insert_error_filter(r); /* "Header always" of mod_headers, such as HSTS, is for us too */
+    ap_rwrite(body, (int)len, r);
+    return DONE;
+}
+
+int dth_page_redirect(request_rec *r, const dth_req_t *req, int status, const char *location)
+{
+    set_headers(r, req, NULL);
+    apr_table_setn(r->err_headers_out, "Location", location);
+    return send_answer(r, status, "text/plain; charset=utf-8", "");
+}
+
+int dth_page_json(request_rec *r, const dth_req_t *req, int status, const char *json)
+{
+    set_headers(r, req, NULL);
+    return send_answer(r, status, "application/json", json);
+}
+
+static int status_of(dt_what_t what)
+{
+    switch (what) {
+    case DT_SIGNED_IN:
+    case DT_NOTICE:
+        return HTTP_OK;
+    case DT_DENIED:
+        return HTTP_FORBIDDEN;
+    case DT_UNSURE:
+        return HTTP_SERVICE_UNAVAILABLE;
+    default:
+        return HTTP_BAD_REQUEST;
+    }
+}
+
+static void log_result(request_rec *r, const char *id, const dt_result_t *result,
+                       const dt_member_t *member)
+{
+    const char *who = member != NULL && member->user_id != NULL
+                          ? apr_pstrcat(r->pool, ", userid ",
+                                        dt_loggable(r->pool, dt_slice(member->user_id), 64), NULL)
+                          : "";
+    const char *detail = result->detail != NULL
+                             ? apr_pstrcat(r->pool, " (", result->detail, ")", NULL)
+                             : "";
+    const char *admin = result->why->admin != NULL
+                            ? apr_pstrcat(r->pool, "; ", result->why->admin, NULL)
+                            : "";
+    const char *name = result->why->name;
+
+    switch (result->what) {
+    case DT_DENIED:
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      DTNO(0020) "sign-in refused: %s%s%s [error id %s]%s", name, detail, who, id,
+                      admin);
+        break;
+    case DT_UNSURE:
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      DTNO(0021) "could not find out who it is: %s%s%s [error id %s]%s", name,
+                      detail, who, id, admin);
+        break;
+    case DT_NOTHING:
+    case DT_AGAIN:
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      DTNO(0022) "nothing to continue: %s%s [error id %s]%s", name, detail, id,
+                      admin);
+        break;
+    default:
+        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0023) "%s [error id %s]", name, id);
+    }
+}
+
+/* Labels of what a page offers. */
+static const struct {
+    const char *sign_in, *go_on, *sign_out, *id;
+} labels[DT_LANGUAGES] = {
+    [DT_EN] = {"Sign in with DingTalk", "Go on", "Sign out", "Number for your administrator"},
+    [DT_ZH] = {"使用钉钉登录", "继续访问", "退出登录", "供管理员查询的编号"},
+};
+
+int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_result_t *result,
+                    const dt_member_t *member, const dth_offer_t *offer)
+{
+    dt_language_t language = dt_text_language(apr_table_get(r->headers_in, "Accept-Language"));
+    const dt_words_t *words = &result->why->words[language];
+    const char *id = make_id(r->pool), *nonce = make_id(r->pool);
+    const dt_text_value_t values[] = {{"lang", dt_text_tag(language)},
+                                      {"nonce", nonce},
+                                      {"title", words->title},
+                                      {"text", words->text},
+                                      {"sign_in", offer->sign_in},
+                                      {"sign_in_label", labels[language].sign_in},
+                                      {"go_on", offer->go_on},
+                                      {"go_on_label", labels[language].go_on},
+                                      {"sign_out", offer->sign_out},
+                                      {"sign_out_label", labels[language].sign_out},
+                                      {"error_id", result->what == DT_NOTICE ? NULL : id},
+                                      {"error_id_label", labels[language].id},
+                                      {NULL, NULL}};
+    const char *html = dt_text_page(r->pool, page_message, values);
+
+    log_result(r, id, result, member);
+    set_headers(r, req, nonce);
+    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
+    apr_table_setn(r->err_headers_out, "Content-Language", dt_text_tag(language));
+    apr_table_mergen(r->err_headers_out, "Vary", "Accept-Language");
+    if (status == 0) {
+        status = status_of(result->what);
+    }
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    }
+    if (status == HTTP_UNAUTHORIZED) {
+        apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
+    }
+    return send_answer(r, status, "text/html; charset=utf-8", html != NULL ? html : words->title);
+}
+
+const char *dth_page_login_path(request_rec *r, const dth_req_t *req, const char *return_to)
+{
+    return apr_pstrcat(r->pool, req->site->path,
+                       "/login?return=", dt_percent(r->pool, dt_slice(return_to)), NULL);
+}
+
+const char *dth_page_return(request_rec *r, const dth_req_t *req, dt_visit_t visit)
+{
+    bool readable = r->method_number == M_GET; /* HEAD too */
+    const char *origin = dth_request_url(r, req, "");
+    const char *referer = apr_table_get(r->headers_in, "Referer"), *page = NULL;
+
+    if (visit == DT_VISIT_PROGRAM || !readable) {
+        page = referer == NULL ? NULL : dt_url_on_origin(r->pool, referer, origin);
+    }
+    if (page == NULL) {
+        page = visit == DT_VISIT_PROGRAM && !readable ? "/" : dth_request_target(r);
+    }
+    return dt_url_return(r->pool, dt_slice(page));
+}
+
+int dth_page_login_required_json(request_rec *r, const dth_req_t *req, const char *first_member)
+{
+    const char *id = make_id(r->pool);
+    const char *path = dth_page_login_path(r, req, dth_page_return(r, req, DT_VISIT_PROGRAM));
+    const char *url = dth_request_url(r, req, path);
+
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  DTNO(0024) "a program without a session was told to sign in [error id %s]", id);
+    apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
+    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
+    /* the address is percent-encoded: nothing in it needs escaping in JSON */
+    return dth_page_json(r, req, HTTP_UNAUTHORIZED,
+                         apr_pstrcat(r->pool, "{", first_member, ",\"login_url\":\"", url, "\"}",
+                                     NULL));
+}

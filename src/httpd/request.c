@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The request as this module sees it: its site, its cookies, its session. */
+#include "httpd/request.h"
+
+#include "httpd/cookie.h"
+#include "httpd/export.h"
+#include "httpd/lifecycle.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <http_core.h>
+#include <http_protocol.h>
+#include <http_request.h>
+
+#include <string.h>
+
+/* Whether browsers come by https: DingTalkPublicURL knows, else httpd. */
+static int is_secure(const request_rec *r, const dth_site_t *site)
+{
+    switch (dth_choice(site->conf->cookie_secure)) {
+    case DTH_SECURE_ON:
+        return 1;
+    case DTH_SECURE_OFF:
+        return 0;
+    default:
+        return site->origin.text != NULL ? site->origin.https
+                                         : strcmp(ap_http_scheme(r), "https") == 0;
+    }
+}
+
+int dth_request_begin(request_rec *r)
+{
+    const dth_site_t *site = dth_server_conf(r->server)->site;
+    dth_req_t *req;
+
+    if (site == NULL || !ap_is_initial_req(r)) {
+        return DECLINED;
+    }
+    req = apr_pcalloc(r->pool, sizeof(*req));
+    req->site = site;
+    req->secure = is_secure(r, site);
+    ap_set_module_config(r->request_config, &auth_dingtalk_module, req);
+    dth_export_scrub(r);
+    dth_cookie_take(r, req);
+    return DECLINED;
+}
+
+request_rec *dth_request_initial(request_rec *r)
+{
+    while (!ap_is_initial_req(r)) {
+        r = r->main != NULL ? r->main : r->prev;
+    }
+    return r;
+}
+
+dth_req_t *dth_request(request_rec *r)
+{
+    return ap_get_module_config(dth_request_initial(r)->request_config, &auth_dingtalk_module);
+}
+
+/* In lower case; httpd has done that already for a name that came with the request. */
+static const char *lower_host(apr_pool_t *pool, const char *host)
+{
+    const char *at;
+    char *copy;
+
+    for (at = host; *at != '\0' && !apr_isupper(*at); at++) {
+    }
+    if (*at == '\0') {
+        return host;
+    }
+    copy = apr_pstrdup(pool, host);
+    ap_str_tolower(copy);
+    return copy;
+}
+
+dt_call_t dth_request_call(request_rec *r, const dth_req_t *req)
+{
+    const char *host = req->site->cookie_domain_host;
+
+    if (host == NULL) {
+        host = req->site->origin.text != NULL ? req->site->origin.host
+                                              : lower_host(r->pool, ap_get_server_name(r));
+    }
+    return (dt_call_t){.pool = r->pool,
+                       .now = r->request_time,
+                       .host = host,
+                       .scratch = dth_lifecycle_scratch()};
+}
+
+const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
+{
+    return req->site->origin.text != NULL
+               ? apr_pstrcat(r->pool, req->site->origin.text, path, NULL)
+               : ap_construct_url(r->pool, path, r);
+}
+
+const char *dth_request_target(request_rec *r)
+{
+    const char *target = dth_request_initial(r)->unparsed_uri, *path;
+
+    if (target[0] == '/') {
+        return target;
+    }
+    /* absolute-form, as a proxy would send it (RFC 9112, section 3.2.2) */
+    path = strstr(target, "://");
+    path = path == NULL ? NULL : strpbrk(path + 3, "/?#");
+    return path != NULL && *path == '/' ? path : "/";
+}
+
+dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
+{
+    const dt_login_t *login = &req->site->login;
+    request_rec *initial = dth_request_initial(r);
+    dt_call_t call;
+
+    if (req->found != DTH_NOT_LOOKED) {
+        return req->found;
+    }
+    req->found = DTH_NONE;
+    if (req->token_count == 0) {
+        return DTH_NONE;
+    }
+    call = dth_request_call(initial, req); /* in the pool where the session is kept */
+    for (int i = 0; i < req->token_count; i++) {
+        apr_status_t rv = dt_session_load(login->store, &call, req->tokens[i], &req->session);
+
+        if (rv == APR_SUCCESS
+            && dt_session_age(&req->session, &login->lifetimes, call.now) != DT_AGE_DEAD) {
+            req->found = DTH_LIVE;
+            break;
+        }
+        if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
+                          DTNO(0010) "the session store cannot be read");
+            req->found = DTH_CANNOT_TELL;
+        }
+    }
+    return req->found;
+}
+
+void dth_request_renew(request_rec *r, dth_req_t *req)
+{
+    const dt_login_t *login = &req->site->login;
+    request_rec *initial = dth_request_initial(r);
+    dt_session_t session = req->session;
+    dt_slice_t token;
+    dt_call_t call;
+    apr_status_t rv;
+
+    if (req->renewed
+        || dt_session_age(&session, &login->lifetimes, initial->request_time) != DT_AGE_DUE) {
+        return;
+    }
+    req->renewed = true;
+    call = dth_request_call(initial, req);
+    session.seen = call.now;
+    rv = dt_session_save(login->store, &call, &login->lifetimes, &session, &token);
+    if (rv != APR_SUCCESS) { /* the old one is still good: nothing is lost but time */
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, DTNO(0011) "a session cannot be renewed");
+        return;
+    }
+    dth_cookie_set_session(r, req, token.data);
+}
+
+void dth_request_tickets(request_rec *r, const dth_req_t *req, dt_tickets_t *tickets)
+{
+    dt_call_t call = dth_request_call(r, req);
+
+    dt_tickets_open(req->site->login.keys, &call, req->tickets, req->ticket_count, tickets);
+}

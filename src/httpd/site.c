@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The site: everything that can be wrong in a server's directives is found here. */
+#include "httpd/site.h"
+
+#include "core/bytes.h"
+#include "core/seal.h"
+#include "httpd/lifecycle.h"
+#include "httpd/secret.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include <string.h>
+
+/* DingTalk's public hosts. */
+static const char *const public_hosts[DTH_ENDPOINTS] = {
+    "https://login.dingtalk.com", "https://api.dingtalk.com", "https://oapi.dingtalk.com"};
+
+static const char *lower(apr_pool_t *p, const char *text)
+{
+    char *copy = apr_pstrdup(p, text);
+
+    ap_str_tolower(copy);
+    return copy;
+}
+
+static const char *attributes(apr_pool_t *p, const char *path, const char *domain,
+                              int samesite, int secure)
+{
+    return apr_pstrcat(p, "; Path=", path, domain != NULL ? "; Domain=" : "",
+                       domain != NULL ? domain : "", "; HttpOnly; SameSite=",
+                       dth_samesite_words[samesite - 1], secure ? "; Secure" : "", NULL);
+}
+
+/* Cookie names and attributes (RFC 6265bis, section 4.1.3 for the prefixes). Tickets are always
+ * for this host and all its paths: the callback is where they are needed. */
+static void make_cookies(apr_pool_t *p, const dth_server_t *conf, int secure,
+                         dth_cookies_t *cookies)
+{
+    int samesite = dth_choice(conf->cookie_samesite);
+    const char *name = conf->cookie_name;
+
+    if (name == NULL) {
+        name = !secure ? "dingtalk"
+               : strcmp(conf->cookie_path, "/") == 0 && conf->cookie_domain == NULL
+                   ? "__Host-dingtalk"
+                   : "__Secure-dingtalk";
+    }
+    /* A Strict ticket would not come back from DingTalk's page: that is another site's link. */
+    cookies->session = name;
+    cookies->ticket = apr_pstrcat(p, name, "-ticket-", NULL);
+    cookies->session_as = attributes(p, conf->cookie_path, conf->cookie_domain, samesite, secure);
+    cookies->ticket_as = attributes(p, "/", NULL,
+                                    samesite == DTH_SAMESITE_STRICT ? DTH_SAMESITE_LAX : samesite,
+                                    secure);
+}
+
+/* A prefix of a cookie name is a promise to the browser, which drops a cookie that breaks it. */
+static const char *check_cookies(apr_pool_t *p, const dth_site_t *site)
+{
+    const dth_server_t *conf = site->conf;
+    const char *name = conf->cookie_name;
+    int secure = dth_choice(conf->cookie_secure);
+    int never_secure = secure == DTH_SECURE_OFF
+                       || (secure == DTH_SECURE_AUTO && site->origin.text != NULL
+                           && !site->origin.https);
+
+    if (dth_choice(conf->cookie_samesite) == DTH_SAMESITE_NONE && never_secure) {
+        return "DingTalkCookieSameSite: None needs a Secure cookie: browsers drop it otherwise; "
+               "use https and DingTalkCookieSecure auto or on";
+    }
+    if (name != NULL && strncmp(name, "__", 2) == 0 && never_secure) {
+        return "DingTalkCookieName: a name with the prefix __Secure- or __Host- needs a Secure "
+               "cookie; use https and DingTalkCookieSecure auto or on";
+    }
+    if (name != NULL && strncmp(name, "__Host-", 7) == 0
+        && (conf->cookie_domain != NULL || strcmp(conf->cookie_path, "/") != 0)) {
+        return "DingTalkCookieName: a name with the prefix __Host- goes with DingTalkCookiePath / "
+               "and without DingTalkCookieDomain only";
+    }
+    if (conf->cookie_domain != NULL && site->origin.text != NULL) {
+        apr_size_t host = strlen(site->origin.host), domain = strlen(site->cookie_domain_host);
+
+        if (strcmp(site->origin.host, site->cookie_domain_host + 1) != 0
+            && (host < domain
+                || strcmp(site->origin.host + host - domain, site->cookie_domain_host) != 0)) {
+            return apr_psprintf(p,
+                                "DingTalkCookieDomain: \"%s\" must be the host of "
+                                "DingTalkPublicURL or a domain it is in", conf->cookie_domain);
+        }
+    }
+    return NULL;
+}
+
+static const dt_login_param_t *make_params(apr_pool_t *p, const dth_server_t *conf)
+{
+    apr_table_t *table = apr_table_make(p, 4);
+    const apr_table_entry_t *entry;
+    dt_login_param_t *params;
+    int count;
+
+    apr_table_setn(table, "scope", "openid corpid");
+    apr_table_setn(table, "prompt", "consent");
+    if (conf->login_params != NULL) {
+        apr_table_overlap(table, conf->login_params, APR_OVERLAP_TABLES_SET);
+    }
+    entry = (const apr_table_entry_t *)apr_table_elts(table)->elts;
+    count = apr_table_elts(table)->nelts;
+    params = apr_pcalloc(p, (apr_size_t)(count + 1) * sizeof(*params));
+    for (int i = 0; i < count; i++) {
+        params[i].name = entry[i].key;
+        params[i].value = entry[i].val;
+    }
+    return params;
+}
+
+static const char *const *make_attributes(apr_pool_t *p, const dth_server_t *conf)
+{
+    const char *const *words = (const char *const *)conf->attributes->elts;
+    apr_size_t count = (apr_size_t)conf->attributes->nelts;
+    const char **list = apr_pcalloc(p, (count + 1) * sizeof(*list));
+
+    memcpy(list, words, count * sizeof(*list));
+    return list;
+}
+
+static void make_app(apr_pool_t *p, dth_site_t *site)
+{
+    const dth_server_t *conf = site->conf;
+    const char *url[DTH_ENDPOINTS], *path;
+    dt_origin_t login;
+
+    for (int i = 0; i < DTH_ENDPOINTS; i++) {
+        url[i] = conf->endpoints.url[i] != NULL ? conf->endpoints.url[i] : public_hosts[i];
+    }
+    site->app = (dt_app_t){.client_id = conf->client_id,
+                           .corp_id = conf->corp_id,
+                           .login_url = url[DTH_LOGIN],
+                           .api_url = url[DTH_API],
+                           .oapi_url = url[DTH_OAPI]};
+    dt_url_origin(p, url[DTH_LOGIN], &login, &path);
+    site->login_origin = login.text;
+}
+
+/* A secret that can be read without running anything; *value is empty for the others. */
+static const char *peek(apr_pool_t *ptemp, const dth_secret_ref_t *ref, dt_slice_t *value)
+{
+    const char *wrong = NULL;
+
+    *value = (dt_slice_t){NULL, 0};
+    if (ref != NULL && !dth_secret_is_command(ref)) {
+        wrong = dth_secret_read(ptemp, ref, value);
+    }
+    return wrong == NULL ? NULL : apr_pstrcat(ptemp, ref->directive, ": ", wrong, NULL);
+}
+
+static const char *check_keys(apr_pool_t *ptemp, const dth_server_t *conf)
+{
+    for (int i = 0; conf->keys != NULL && i < conf->keys->nelts; i++) {
+        dt_slice_t value;
+        const char *wrong = peek(ptemp, &APR_ARRAY_IDX(conf->keys, i, dth_secret_ref_t), &value);
+
+        if (wrong != NULL) {
+            return wrong;
+        }
+        if (value.data != NULL && value.len < DT_KEY_TEXT_MIN) {
+            return apr_psprintf(ptemp, "DingTalkKey: key %d has %" APR_SIZE_T_FMT " bytes; it "
+                                "must have %d or more, as from openssl rand -base64 48",
+                                i + 1, value.len, DT_KEY_TEXT_MIN);
+        }
+    }
+    return NULL;
+}
+
+/* In the form DingTalk's console gives them (event subscription, HTTP push). */
+static const char *check_events(apr_pool_t *ptemp, const dth_server_t *conf)
+{
+    dt_slice_t value;
+    const char *wrong = peek(ptemp, conf->event_token, &value);
+
+    if (wrong == NULL) {
+        wrong = peek(ptemp, conf->event_aes_key, &value);
+    }
+    if (wrong != NULL) {
+        return wrong;
+    }
+    for (apr_size_t i = 0; i < value.len; i++) {
+        if (!apr_isalnum(value.data[i])) {
+            value.len = 0; /* and so it is said below */
+        }
+    }
+    return value.data != NULL && value.len != 43
+               ? "DingTalkEventAESKey: must have the 43 letters and digits of the console's aes_key"
+               : NULL;
+}
+
+/* Secrets that can be read without running anything are checked now, also under -t. */
+static const char *check_secrets(apr_pool_t *ptemp, const dth_server_t *conf)
+{
+    dt_slice_t value;
+    const char *wrong = peek(ptemp, conf->client_secret, &value);
+
+    if (wrong == NULL) {
+        wrong = check_keys(ptemp, conf);
+    }
+    return wrong != NULL ? wrong : check_events(ptemp, conf);
+}
+
+static const char *check_required(const dth_server_t *conf)
+{
+    if (conf->client_secret == NULL) {
+        return "DingTalkClientSecret: is missing; DingTalkClientID needs the secret from the same "
+               "page of DingTalk's console";
+    }
+    if (conf->corp_id == NULL) {
+        return "DingTalkCorpID: is missing; give the CorpID of the organisation whose members may "
+               "come in";
+    }
+    return NULL;
+}
+
+/* NULL and conf->site, or what is wrong with the server's directives. */
+static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec *s,
+                             dth_server_t *conf)
+{
+    dth_site_t *site = apr_pcalloc(p, sizeof(*site));
+    const char *wrong = dth_config_defaults(p, conf);
+
+    if (wrong != NULL) {
+        return apr_pstrcat(p, wrong, ": the built-in default is not usable; set it", NULL);
+    }
+    wrong = check_required(conf);
+    if (wrong == NULL) {
+        wrong = check_secrets(ptemp, conf);
+    }
+    if (wrong != NULL) {
+        return wrong;
+    }
+    site->conf = conf;
+    site->server = apr_psprintf(p, "%s (%s:%u)",
+                                s->server_hostname != NULL ? s->server_hostname : "main server",
+                                s->defn_name != NULL ? s->defn_name : "-", s->defn_line_number);
+    site->path = conf->path;
+    site->path_len = strlen(conf->path);
+    if (conf->public_url != NULL) {
+        dt_url_origin(p, conf->public_url, &site->origin, NULL);
+    }
+    if (conf->cookie_domain != NULL) {
+        conf->cookie_domain += *conf->cookie_domain == '.';
+        site->cookie_domain_host = apr_pstrcat(p, ".", lower(p, conf->cookie_domain), NULL);
+    }
+    make_app(p, site);
+    make_cookies(p, conf, 0, &site->cookies[0]);
+    make_cookies(p, conf, 1, &site->cookies[1]);
+    site->login = (dt_login_t){.client = {.app = &site->app},
+                               .lifetimes = {.absolute = conf->session_lifetime.time,
+                                             .idle = conf->session_idle.time},
+                               .ticket_lifetime = conf->ticket_lifetime.time,
+                               .params = make_params(p, conf),
+                               .remote_user = conf->remote_user,
+                               .attributes = make_attributes(p, conf)};
+    conf->site = site;
+    dth_lifecycle_add(p, site);
+    return check_cookies(p, site);
+}
+
+static int refuse(const server_rec *s, const char *wrong)
+{
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
+                 DTNO(0001) "%s (server %s, %s:%u)", wrong,
+                 s->server_hostname != NULL ? s->server_hostname : "main",
+                 s->defn_name != NULL ? s->defn_name : "-", s->defn_line_number);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+int dth_site_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
+{
+    const server_rec *orphan = NULL; /* has directives that are of no use without a Client ID */
+    bool sites = false;
+    int rv = OK;
+
+    (void)plog;
+    for (; s != NULL; s = s->next) {
+        dth_server_t *conf = dth_server_conf(s);
+        const char *wrong;
+
+        if (conf->client_id == NULL && (conf->client_secret != NULL || conf->corp_id != NULL)) {
+            orphan = s;
+        }
+        sites |= conf->client_id != NULL;
+        /* A virtual host without directives of ours has its base's configuration. */
+        if (conf->client_id == NULL || conf->site != NULL) {
+            continue;
+        }
+        wrong = make_site(pconf, ptemp, s, conf);
+        if (wrong != NULL) {
+            rv = refuse(s, wrong);
+        }
+    }
+    if (orphan != NULL && !sites) { /* else it is the common part of virtual hosts that have one */
+        return refuse(orphan, "DingTalkClientID: is missing; give the Client ID (AppKey) of the app "
+                              "in DingTalk's console");
+    }
+    return rv;
+}

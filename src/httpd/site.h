@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The site: what one server's directives amount to, ready for use by requests. */
+#ifndef DTH_SITE_H
+#define DTH_SITE_H
+
+#include "core/login.h"
+#include "core/url.h"
+#include "httpd/config.h"
+
+/** Names and attributes of the cookies, for plain and for Secure cookies. */
+typedef struct dth_cookies_t {
+    const char *session;    /* name */
+    const char *ticket;     /* how the names of ticket cookies begin */
+    const char *session_as; /* attributes, from "; Path" on */
+    const char *ticket_as;
+} dth_cookies_t;
+
+/**
+ * Made by check_config from a merged dth_server_t, completed by post_config with what -t must not
+ * touch (commands, the state directory, keys), read-only after that. Lives in pconf.
+ */
+typedef struct dth_site_t {
+    const dth_server_t *conf;
+    const char *server;    /* "name (file:line)" of the server, for messages */
+    dt_app_t app;
+    dt_login_t login;
+    const char *path;      /* DingTalkPath */
+    apr_size_t path_len;
+    dt_origin_t origin;    /* DingTalkPublicURL; text is NULL when the request decides */
+    const char *login_origin; /* of DingTalk's page, which a form of ours may end up at */
+    const char *cookie_domain_host; /* "." and the cookies' Domain, or NULL */
+    dth_cookies_t cookies[2];       /* [0] plain, [1] Secure */
+} dth_site_t;
+
+/**
+ * The check_config hook: defaults, everything that can be wrong, and a site for each server with
+ * a DingTalkClientID. Logs what is wrong, with the directive's name. Start-up only.
+ */
+int dth_site_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
+#endif

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state directory: what the module keeps on disk by itself. */
+#include "httpd/state.h"
+
+#include "core/bytes.h"
+#include "core/seal.h"
+
+#include <apr_file_info.h>
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <unixd.h>
+
+#include <string.h>
+#include <unistd.h>
+
+#define KEY_FILE "key"
+#define KEY_BYTES 48 /* random bytes: 64 characters of text */
+#define KEY_FILE_MAX 4096
+
+/* True when only our own files are in the directory. */
+static bool is_ours(apr_pool_t *ptemp, const char *directory)
+{
+    apr_dir_t *dir;
+    apr_finfo_t entry;
+    bool ours = true;
+
+    if (apr_dir_open(&dir, directory, ptemp) != APR_SUCCESS) {
+        return false;
+    }
+    while (ours && apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        ours = entry.name[0] == '.' || strncmp(entry.name, KEY_FILE, strlen(KEY_FILE)) == 0;
+    }
+    apr_dir_close(dir);
+    return ours;
+}
+
+apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory)
+{
+    apr_status_t rv = apr_dir_make(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE
+                                                  | APR_FPROT_UEXECUTE, ptemp);
+
+    if (APR_STATUS_IS_ENOENT(rv)) { /* parents are readable for all, as mkdir -p makes them */
+        const char *slash = strrchr(directory, '/');
+        const char *parent = apr_pstrmemdup(ptemp, directory, (apr_size_t)(slash - directory));
+
+        rv = apr_dir_make_recursive(parent, APR_FPROT_OS_DEFAULT, ptemp);
+        if (rv == APR_SUCCESS) {
+            rv = apr_dir_make(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE,
+                              ptemp);
+        }
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EEXIST(rv)) {
+        return rv;
+    }
+    if (APR_STATUS_IS_EEXIST(rv) && !is_ours(ptemp, directory)) {
+        return APR_SUCCESS;
+    }
+    if (geteuid() == 0
+        && chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    return apr_file_perms_set(directory,
+                              APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE);
+}
+
+/* The directory belongs to httpd's user: what lies there may be a trap set by a child that was
+ * taken over, so a link is never followed. */
+static apr_status_t read_key(apr_pool_t *p, const char *path, dt_slice_t *key)
+{
+    apr_file_t *file;
+    apr_finfo_t info;
+    apr_size_t len = KEY_FILE_MAX;
+    char *text = apr_palloc(p, KEY_FILE_MAX + 1);
+    apr_status_t rv = apr_stat(&info, path, APR_FINFO_LINK | APR_FINFO_TYPE, p);
+
+    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE) {
+        return rv;
+    }
+    if (info.filetype != APR_REG) {
+        return APR_EACCES;
+    }
+    rv = apr_file_open(&file, path, APR_FOPEN_READ, 0, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_file_read_full(file, text, len, &len);
+    apr_file_close(file);
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+        return rv;
+    }
+    text[len] = '\0';
+    *key = (dt_slice_t){text, strcspn(text, "\r\n")};
+    return key->len >= DT_KEY_TEXT_MIN ? APR_SUCCESS : APR_EGENERAL;
+}
+
+/* Write a new key beside its final name and link it there: whoever comes second finds the first
+ * one's key whole, never half of it. */
+static apr_status_t make_key(apr_pool_t *p, const char *path)
+{
+    unsigned char random[KEY_BYTES];
+    apr_file_t *file;
+    apr_size_t len;
+    dt_slice_t text;
+    char *draft = apr_pstrcat(p, path, ".XXXXXX", NULL);
+    apr_status_t rv = dt_random(random, sizeof(random));
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    text = dt_base64url(p, (dt_slice_t){(const char *)random, sizeof(random)});
+    rv = apr_file_mktemp(&file, draft, /* mode 0600 */
+                         APR_FOPEN_CREATE | APR_FOPEN_WRITE | APR_FOPEN_EXCL, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    len = text.len;
+    rv = apr_file_write_full(file, text.data, len, &len);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_datasync(file);
+    }
+    apr_file_close(file);
+    if (rv == APR_SUCCESS) {
+        rv = apr_file_link(draft, path);
+    }
+    apr_file_remove(draft, p);
+    return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
+}
+
+apr_status_t dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key)
+{
+    const char *path = apr_pstrcat(p, directory, "/" KEY_FILE, NULL);
+    apr_status_t rv = read_key(p, path, key);
+
+    if (!APR_STATUS_IS_ENOENT(rv)) {
+        return rv;
+    }
+    rv = make_key(p, path);
+    return rv == APR_SUCCESS ? read_key(p, path, key) : rv;
+}
