@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every switch of the simulated DingTalk, with the value it starts with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+CALLBACK_STYLES = ("both", "authCode", "code")
+
+# Permission points of the app. The two field permissions have no confirmed machine code; these
+# are the names one third-party source uses.
+PERMISSIONS = (
+    "open_app_api_base",
+    "Contact.User.Read",
+    "Contact.User.mobile",
+    "qyapi_base",
+    "qyapi_get_member",
+    "fieldMobile",
+    "fieldEmail",
+)
+
+
+@dataclass
+class Settings:
+    """What can be changed through POST /_sim/settings."""
+
+    # lifetimes in seconds
+    app_token_lifetime: float = 7200
+    user_token_lifetime: float = 7200
+    refresh_token_lifetime: float = 30 * 86400
+    code_lifetime: float = 300
+
+    # the login page
+    callback_style: str = "both"  # which names carry the code: both, authCode, code
+    deny_error: str = "access_denied"  # the real values are not documented
+    redirect_uris: list = field(default_factory=list)  # none registered: loopback only
+    strict_redirect: bool = False  # compare the whole address instead of scheme and host
+    block_outsiders: bool = False  # stop people of other organisations on DingTalk's page
+    corp_id_in_token: bool = True  # corpId in the userAccessToken reply (scope corpid only)
+
+    # the wire
+    stringified: bool = False  # numbers, booleans and arrays as strings, like the doc samples
+    wrapped: bool = True  # authorisation failures of oapi inside errcode 88
+    capital_keys: bool = False  # Code, RequestId, Message instead of code, requestid, message
+
+    # limits
+    ip_allowed: bool = True  # is our address in the app's egress list?
+    ip_covers_tokens: bool = False  # does the egress list hold for the token calls, too?
+    qps: int | None = None  # calls per second and API
+    contact_scope: list | None = None  # userids the app may see; None: see "in_scope" of each
+    permissions: dict = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))
+
+    def update(self, changes: dict[str, Any]) -> None:
+        """Apply changes, all or nothing; ValueError says which one is wrong."""
+        known = {item.name for item in fields(self)}
+        for name, value in changes.items():
+            if name not in known:
+                raise ValueError(f"unknown setting {name}")
+            if name == "permissions":
+                self._check_permissions(value)
+            elif name == "callback_style" and value not in CALLBACK_STYLES:
+                raise ValueError(f"callback_style is one of {', '.join(CALLBACK_STYLES)}")
+            elif isinstance(getattr(self, name), bool) and not isinstance(value, bool):
+                raise ValueError(f"{name} is true or false")
+            elif name.endswith("_lifetime") and (
+                isinstance(value, bool) or not isinstance(value, (int, float))
+            ):
+                raise ValueError(f"{name} is a number of seconds")
+        for name, value in changes.items():
+            if name == "permissions":
+                self.permissions.update(value)
+            else:
+                setattr(self, name, value)
+
+    def _check_permissions(self, value: Any) -> None:
+        if not isinstance(value, dict):
+            raise ValueError("permissions is an object of name: true or false")
+        for name, granted in value.items():
+            if name not in self.permissions or not isinstance(granted, bool):
+                raise ValueError(f"unknown permission {name}, or not true or false")
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
