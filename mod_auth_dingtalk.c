@@ -50,8 +50,8 @@ static void register_hooks(apr_pool_t *p)
 }
 
 module AP_MODULE_DECLARE_DATA auth_dingtalk_module = {
-    STANDARD20_MODULE_STUFF, dth_config_create_dir, dth_config_merge_dir,
-    dth_config_create_server, dth_config_merge_server, dth_directives, register_hooks,
+    STANDARD20_MODULE_STUFF, dth_config_create_dir, dth_config_merge_dir, dth_config_create_server,
+    dth_config_merge_server, dth_directives,        register_hooks,
 #if defined(AP_MODULE_FLAG_NONE)
     AP_MODULE_FLAG_NONE,
 #endif

@@ -148,8 +148,8 @@ apr_status_t dt_base64url_decode(dt_slice_t text, unsigned char *out, apr_size_t
 
 static bool is_unreserved(unsigned char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
 }
 
 static bool is_plain_in_header(unsigned char c)
@@ -171,7 +171,8 @@ static char *percent(apr_pool_t *pool, dt_slice_t bytes, bool (*stays)(unsigned 
         unsigned char c = (unsigned char)bytes.data[i];
         if (stays(c)) {
             *to++ = (char)c;
-        } else {
+        }
+        else {
             *to++ = '%';
             *to++ = hex_upper[c >> 4];
             *to++ = hex_upper[c & 0xf];

@@ -24,12 +24,12 @@ typedef struct dt_client_t {
 
 /** Exchange a callback's code. The token is for this one request: never keep it. */
 apr_status_t dt_client_user_token(const dt_client_t *client, const dt_call_t *call,
-                                  const char *code, const char **user_token,
-                                  const char **corp_id, dt_result_t *result);
+                                  const char *code, const char **user_token, const char **corp_id,
+                                  dt_result_t *result);
 
 /** The unionId of whoever the user token belongs to. */
-apr_status_t dt_client_me(const dt_client_t *client, const dt_call_t *call,
-                          const char *user_token, const char **union_id, dt_result_t *result);
+apr_status_t dt_client_me(const dt_client_t *client, const dt_call_t *call, const char *user_token,
+                          const char **union_id, dt_result_t *result);
 
 /** The userid of that person in this corp, and what kind of contact it is. */
 apr_status_t dt_client_user_id(const dt_client_t *client, const dt_call_t *call,
@@ -37,7 +37,7 @@ apr_status_t dt_client_user_id(const dt_client_t *client, const dt_call_t *call,
                                dt_result_t *result);
 
 /** The member record of this corp. */
-apr_status_t dt_client_member(const dt_client_t *client, const dt_call_t *call,
-                              const char *user_id, dt_member_t *member, dt_result_t *result);
+apr_status_t dt_client_member(const dt_client_t *client, const dt_call_t *call, const char *user_id,
+                              dt_member_t *member, dt_result_t *result);
 
 #endif

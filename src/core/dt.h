@@ -34,7 +34,7 @@ typedef struct dt_call_t {
 typedef enum dt_what_t {
     DT_SIGNED_IN, /* the person may come in */
     DT_DENIED,    /* we know, and the answer is no */
-    DT_UNSURE,   /* we could not find out, so the answer is no for now */
+    DT_UNSURE,    /* we could not find out, so the answer is no for now */
     DT_AGAIN,     /* this sign-in cannot end well, a new one can */
     DT_NOTHING,   /* there is nothing here to continue */
     DT_NOTICE     /* a page that tells something: signed out, please sign in */
@@ -51,9 +51,9 @@ typedef enum dt_language_t { DT_EN, DT_ZH, DT_LANGUAGES } dt_language_t;
 
 /** One reason: a row of why.def. All members are constants. */
 typedef struct dt_why_t {
-    const char *name;   /* for log and tests, e.g. "stranger" */
-    dt_what_t what;     /* what this reason amounts to */
-    const char *admin;  /* what the administrator must know or do; NULL when nothing */
+    const char *name;               /* for log and tests, e.g. "stranger" */
+    dt_what_t what;                 /* what this reason amounts to */
+    const char *admin;              /* what the administrator must know or do; NULL when nothing */
     dt_words_t words[DT_LANGUAGES]; /* what the person sees and can do */
 } dt_why_t;
 

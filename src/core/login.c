@@ -216,8 +216,8 @@ static apr_status_t find_member(finish_t *f)
     apr_status_t rv;
     int contact_type = -1;
 
-    rv = dt_client_user_id(client, f->call, f->person->union_id, &f->person->user_id,
-                           &contact_type, f->result);
+    rv = dt_client_user_id(client, f->call, f->person->union_id, &f->person->user_id, &contact_type,
+                           f->result);
     if (!goes_on(rv, f->result)) {
         return rv;
     }
@@ -385,8 +385,7 @@ apr_status_t dt_login_finish(const dt_login_t *login, const dt_call_t *call, dt_
                              const char *callback, const dt_callback_t *query, bool signed_in,
                              dt_way_t *way, dt_result_t *result)
 {
-    finish_t f = {login, call,      held, NULL, callback,
-                  query, signed_in, NULL, way,  result};
+    finish_t f = {login, call, held, NULL, callback, query, signed_in, NULL, way, result};
     apr_status_t rv = APR_SUCCESS;
 
     way_clear(way);

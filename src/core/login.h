@@ -30,11 +30,12 @@ typedef struct dt_login_t {
 
 /** What the browser must be given. */
 typedef struct dt_way_t {
-    const char *location;  /* where to go: DingTalk's page (DT_AGAIN, begin), or the return address
+    const char *location; /* where to go: DingTalk's page (DT_AGAIN, begin), or the return address
                               (DT_SIGNED_IN); for other results the return address, "/" if none */
-    dt_slice_t session;    /* the new session's token; empty: leave the session cookie alone */
+    dt_slice_t session;   /* the new session's token; empty: leave the session cookie alone */
     dt_ticket_cookie_t tickets[DT_TICKETS_READ + 2]; /* up to a NULL name */
-    const dt_member_t *member; /* who was asked about, for the log; may be NULL */
+    const dt_member_t *member; /* who was asked about, for the log, as far as we came: union_id,
+                                  then user_id, then the record; NULL when not even that */
     int dropped_attributes;    /* that did not fit into the session */
 } dt_way_t;
 
@@ -48,8 +49,8 @@ typedef struct dt_way_t {
  * @return APR_SUCCESS, or an error with DT_UNSURE
  */
 apr_status_t dt_login_begin(const dt_login_t *login, const dt_call_t *call,
-                            const dt_tickets_t *held, const char *callback,
-                            const char *return_to, dt_way_t *way, dt_result_t *result);
+                            const dt_tickets_t *held, const char *callback, const char *return_to,
+                            dt_way_t *way, dt_result_t *result);
 
 /** What DingTalk sent back through the browser; NULL for what was not there. */
 typedef struct dt_callback_t {

@@ -16,7 +16,6 @@ dt_result_t dt_policy_contact(int contact_type);
  * The member record must be that of the person asked for: same userid and, where it has one, the
  * same unionId, bytewise; active; not disabled.
  */
-dt_result_t dt_policy_member(const dt_member_t *member, const char *user_id,
-                             const char *union_id);
+dt_result_t dt_policy_member(const dt_member_t *member, const char *user_id, const char *union_id);
 
 #endif

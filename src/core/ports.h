@@ -12,8 +12,8 @@
  * the fork, and starts in each child before there are threads.
  */
 typedef struct dt_plug_t {
-    const char *name; /* as a directive names it */
-    void *self;       /* the provider's own data */
+    const char *name;                                      /* as a directive names it */
+    void *self;                                            /* the provider's own data */
     apr_status_t (*start)(void *self, apr_pool_t *pchild); /* or NULL when there is nothing to do */
 } dt_plug_t;
 
@@ -25,8 +25,8 @@ typedef struct dt_http_header_t {
 } dt_http_header_t;
 
 typedef struct dt_http_request_t {
-    const char *method; /* "GET" or "POST" */
-    const char *url;    /* may hold a token in its query: never logged */
+    const char *method;          /* "GET" or "POST" */
+    const char *url;             /* may hold a token in its query: never logged */
     dt_http_header_t headers[4]; /* up to the first NULL name */
     dt_slice_t body;
 } dt_http_request_t;
@@ -60,9 +60,8 @@ typedef struct dt_http_t {
  * @param lifetime how long it is good
  * @param result   on failure: why
  */
-typedef apr_status_t dt_token_fetch_t(const void *baton, const dt_call_t *call,
-                                      const char **token, apr_interval_time_t *lifetime,
-                                      dt_result_t *result);
+typedef apr_status_t dt_token_fetch_t(const void *baton, const dt_call_t *call, const char **token,
+                                      apr_interval_time_t *lifetime, dt_result_t *result);
 
 typedef struct dt_tokens_t {
     dt_plug_t plug;

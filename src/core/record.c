@@ -31,7 +31,8 @@ void dt_write_u8(dt_writer_t *w, unsigned value)
 
     if (room) {
         *room = (unsigned char)value;
-    } else {
+    }
+    else {
         w->failed = true;
     }
 }
@@ -134,7 +135,8 @@ void dt_read_bytes(dt_reader_t *r, void *out, apr_size_t len)
     }
     if (at) {
         memcpy(out, at, len);
-    } else {
+    }
+    else {
         memset(out, 0, len);
     }
 }

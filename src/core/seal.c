@@ -20,7 +20,7 @@ enum {
     AT_ID = 1,
     AT_NONCE = AT_ID + ID_SIZE, /* also the length of what is before: the additional data */
     AT_TEXT = AT_NONCE + NONCE_SIZE,
-    TOKEN_MIN = (DT_SEAL_OVERHEAD * 8 + 5) / 6 /* characters of the token of nothing */
+    TOKEN_MIN = (DT_SEAL_OVERHEAD * 8 + 5) / 6 /* characters for that many bytes: no fewer do */
 };
 
 enum { KEY_SIZE = 32, SCRATCH_KEYS = 8 };
@@ -62,14 +62,12 @@ static bool derive(dt_slice_t text, dt_slice_t owner, const char *info, unsigned
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_id(EVP_PKEY_HKDF, NULL);
     const unsigned char *salt = (const unsigned char *)(owner.len > 0 ? owner.data : "");
-    bool done = ctx && EVP_PKEY_derive_init(ctx) > 0 &&
-                EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256()) > 0 &&
-                EVP_PKEY_CTX_set1_hkdf_salt(ctx, salt, (int)owner.len) > 0 &&
-                EVP_PKEY_CTX_set1_hkdf_key(ctx, (const unsigned char *)text.data,
-                                           (int)text.len) > 0 &&
-                EVP_PKEY_CTX_add1_hkdf_info(ctx, (const unsigned char *)info,
-                                            (int)strlen(info)) > 0 &&
-                EVP_PKEY_derive(ctx, out, &len) > 0;
+    bool done =
+        ctx && EVP_PKEY_derive_init(ctx) > 0 && EVP_PKEY_CTX_set_hkdf_md(ctx, EVP_sha256()) > 0 &&
+        EVP_PKEY_CTX_set1_hkdf_salt(ctx, salt, (int)owner.len) > 0 &&
+        EVP_PKEY_CTX_set1_hkdf_key(ctx, (const unsigned char *)text.data, (int)text.len) > 0 &&
+        EVP_PKEY_CTX_add1_hkdf_info(ctx, (const unsigned char *)info, (int)strlen(info)) > 0 &&
+        EVP_PKEY_derive(ctx, out, &len) > 0;
 
     EVP_PKEY_CTX_free(ctx);
     return done;
@@ -173,7 +171,8 @@ static unsigned char *token_room(const dt_call_t *call, dt_slice_t host, apr_siz
     return room + host.len;
 }
 
-static bool encrypt(EVP_CIPHER_CTX *ctx, dt_slice_t host, dt_slice_t plain, unsigned char *raw)
+static bool encrypt_token(EVP_CIPHER_CTX *ctx, dt_slice_t host, dt_slice_t plain,
+                          unsigned char *raw)
 {
     const unsigned char *from = (const unsigned char *)plain.data;
     unsigned char *text = raw + AT_TEXT;
@@ -209,11 +208,12 @@ apr_status_t dt_seal(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
     }
     ctx = EVP_CIPHER_CTX_new();
     if (ctx &&
-        EVP_EncryptInit_ex(ctx, keyring->cipher, NULL, set->keys[purpose].bytes,
-                           raw + AT_NONCE) > 0 &&
-        encrypt(ctx, host, plain, raw)) {
+        EVP_EncryptInit_ex(ctx, keyring->cipher, NULL, set->keys[purpose].bytes, raw + AT_NONCE) >
+            0 &&
+        encrypt_token(ctx, host, plain, raw)) {
         *token = dt_base64url(call->pool, (dt_slice_t){(char *)raw, size});
-    } else {
+    }
+    else {
         ERR_clear_error();
         rv = APR_EGENERAL;
     }
@@ -255,7 +255,7 @@ static EVP_CIPHER_CTX *kept_context(dt_scratch_t *scratch, const dt_keyring_t *k
 }
 
 /* Decrypts raw in place. The nonce comes first: it also clears what a failed use has left. */
-static bool decrypt(EVP_CIPHER_CTX *ctx, dt_slice_t host, unsigned char *raw, int len)
+static bool decrypt_token(EVP_CIPHER_CTX *ctx, dt_slice_t host, unsigned char *raw, int len)
 {
     unsigned char *text = raw + AT_TEXT;
     int done;
@@ -281,12 +281,11 @@ static const dt_keyset_t *find_set(const dt_keyring_t *keyring, const unsigned c
 static apr_status_t open_raw(const dt_keyring_t *keyring, const dt_key_t *key,
                              dt_scratch_t *scratch, dt_slice_t host, unsigned char *raw, int len)
 {
-    EVP_CIPHER_CTX *ctx = scratch ? kept_context(scratch, keyring, key)
-                                  : key_context(keyring, key);
+    EVP_CIPHER_CTX *ctx = scratch ? kept_context(scratch, keyring, key) : key_context(keyring, key);
     apr_status_t rv = APR_EGENERAL;
 
     if (ctx) {
-        rv = decrypt(ctx, host, raw, len) ? APR_SUCCESS : APR_EACCES;
+        rv = decrypt_token(ctx, host, raw, len) ? APR_SUCCESS : APR_EACCES;
     }
     if (!scratch) {
         EVP_CIPHER_CTX_free(ctx);
@@ -311,8 +310,7 @@ apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
         return APR_EACCES;
     }
     raw = token_room(call, host, token.len * 3 / 4);
-    if (dt_base64url_decode(token, raw, &size) != APR_SUCCESS || size < DT_SEAL_OVERHEAD ||
-        raw[0] != VERSION) {
+    if (dt_base64url_decode(token, raw, &size) != APR_SUCCESS || raw[0] != VERSION) {
         return APR_EACCES;
     }
     set = find_set(keyring, raw + AT_ID);

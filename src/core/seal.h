@@ -22,9 +22,9 @@
 /** What a token is for; each has a key of its own. */
 typedef enum dt_purpose_t { DT_SEAL_SESSION, DT_SEAL_TICKET, DT_SEAL_PURPOSES } dt_purpose_t;
 
-#define DT_KEY_TEXT_MIN 32 /* bytes a key text must have */
+#define DT_KEY_TEXT_MIN 32  /* bytes a key text must have */
 #define DT_SEAL_OVERHEAD 33 /* bytes a token is longer than its content, before base64url */
-#define DT_SEAL_MAX 8192 /* characters of a token; a longer one is not looked at */
+#define DT_SEAL_MAX 8192    /* characters of a token; a longer one is not looked at */
 
 typedef struct dt_keyring_t dt_keyring_t;
 

@@ -47,8 +47,8 @@ dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifet
     return unseen > lifetimes->idle / 10 ? DT_AGE_DUE : DT_AGE_FRESH;
 }
 
-void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
-                     apr_time_t now, apr_interval_time_t *absolute, apr_interval_time_t *idle)
+void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes, apr_time_t now,
+                     apr_interval_time_t *absolute, apr_interval_time_t *idle)
 {
     *absolute = left(session->began, lifetimes->absolute, now);
     *idle = lifetimes->idle > 0 ? left(session->seen, lifetimes->idle, now) : -1;
@@ -94,7 +94,7 @@ static bool is_sound(const dt_session_t *session)
     dt_attribute_t attribute;
 
     while (dt_attribute_next(&rest, &attribute)) {
-        continue;
+        /* to the end, or to what is malformed */
     }
     return rest.len == 0 && session->began >= 0 && session->seen >= 0 && session->user.len > 0 &&
            !has_nul(session->user) && !has_nul(session->corp_id) && !has_nul(session->user_id) &&

@@ -6,7 +6,7 @@
 #include "core/dt.h"
 #include "core/ports.h"
 
-#define DT_SESSION_ID 16         /* random bytes */
+#define DT_SESSION_ID 16           /* random bytes */
 #define DT_SESSION_RECORD_MAX 2800 /* bytes of a record: its cookie stays below 4 KiB */
 /* Bytes of a record beside the bytes of its texts and attributes: what they leave of the maximum is
  * the budget for attributes. */
@@ -45,8 +45,8 @@ dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifet
                         apr_time_t now);
 
 /** Time left of the absolute and the idle lifetime at now; idle is -1 when there is none. */
-void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
-                     apr_time_t now, apr_interval_time_t *absolute, apr_interval_time_t *idle);
+void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes, apr_time_t now,
+                     apr_interval_time_t *absolute, apr_interval_time_t *idle);
 
 /**
  * Read the session behind token. Does not judge its age. The hot path: one call of the store, no

@@ -17,9 +17,9 @@
  */
 
 #define DT_TICKET_NONCE 16
-#define DT_TICKET_NAME 8   /* characters of the cookie name's end */
-#define DT_TICKETS_KEPT 4  /* sign-ins in progress or just over that a browser remembers */
-#define DT_TICKETS_READ 16 /* cookies looked at in one request; more are ignored */
+#define DT_TICKET_NAME 8      /* characters of the cookie name's end */
+#define DT_TICKETS_KEPT 4     /* sign-ins in progress or just over that a browser remembers */
+#define DT_TICKETS_READ 16    /* cookies looked at in one request; more are ignored */
 #define DT_TICKETS_BYTES 3600 /* of the kept tickets' cookie values together */
 #define DT_TICKET_MEMORY apr_time_from_sec(24 * 3600) /* a ticket older than that is forgotten */
 

@@ -28,7 +28,7 @@ const char *dt_url_on_origin(apr_pool_t *pool, const char *url, const char *orig
 
 /** One wanted field of a query or form. */
 typedef struct dt_field_t {
-    const char *name; /* in: the name, plain ASCII */
+    const char *name;  /* in: the name, plain ASCII */
     const char *value; /* out: decoded value in pool, or NULL when absent */
 } dt_field_t;
 

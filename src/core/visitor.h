@@ -8,9 +8,9 @@
 /** What a request says about itself; NULL where it says nothing. */
 typedef struct dt_visitor_t {
     const char *method;
-    const char *fetch_mode; /* Sec-Fetch-Mode, Fetch Metadata Request Headers, section 2 */
-    const char *fetch_dest; /* Sec-Fetch-Dest */
-    const char *purpose;    /* Sec-Purpose, else Purpose */
+    const char *fetch_mode;     /* Sec-Fetch-Mode, Fetch Metadata Request Headers, section 2 */
+    const char *fetch_dest;     /* Sec-Fetch-Dest */
+    const char *purpose;        /* Sec-Purpose, else Purpose */
     const char *requested_with; /* X-Requested-With */
     const char *accept;
     const char *user_agent;

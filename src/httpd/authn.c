@@ -53,9 +53,8 @@ int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to)
     if (result.what == DT_AGAIN) {
         return dth_page_redirect(r, req, HTTP_MOVED_TEMPORARILY, way.location);
     }
-    return dth_page_result(
-        r, req, 0, &result, NULL,
-        &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
+    return dth_page_result(r, req, 0, &result, NULL,
+                           &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
 
 /* No session: what DingTalkUnauthenticated says. */
@@ -86,9 +85,9 @@ static int answer_stranger(request_rec *r, dth_req_t *req)
     if (visit == DT_VISIT_NAVIGATION && way == DTH_UNAUTH_AUTO) {
         return dth_authn_begin(r, req, return_to);
     }
-    return dth_page_result(
-        r, req, HTTP_UNAUTHORIZED, &(dt_result_t){DT_NOTICE, &dt_whys[DT_WHY_LOGIN_REQUIRED], NULL},
-        NULL, &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
+    return dth_page_result(r, req, HTTP_UNAUTHORIZED,
+                           &(dt_result_t){DT_NOTICE, &dt_whys[DT_WHY_LOGIN_REQUIRED], NULL}, NULL,
+                           &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
 
 int dth_authn_check(request_rec *r)
@@ -124,9 +123,8 @@ int dth_authn_check(request_rec *r)
 
 int dth_authn_force(request_rec *r)
 {
-    return dth_choice(dth_dir_conf(r)->unauthenticated) == DTH_UNAUTH_PASS && is_ours(r)
-               ? OK
-               : DECLINED;
+    return dth_choice(dth_dir_conf(r)->unauthenticated) == DTH_UNAUTH_PASS && is_ours(r) ? OK
+                                                                                         : DECLINED;
 }
 
 int dth_authn_note_failure(request_rec *r, const char *auth_type)

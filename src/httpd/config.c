@@ -14,7 +14,7 @@
 #define DTH_DIR_OFFSET(member) APR_OFFSETOF(dth_dir_t, member), 1
 
 static const dth_row_t rows[] = {
-#define DIRECTIVE(name, scope, type, member, details, fallback, help)                             \
+#define DIRECTIVE(name, scope, type, member, details, fallback, help) \
     {#name, &dth_type_##type, DTH_##scope##_OFFSET(member), details, fallback},
 #include "httpd/config.def"
 #undef DIRECTIVE
@@ -66,7 +66,7 @@ static const char *set(cmd_parms *cmd, void *dir, const char *args)
 #define DTH_DIR_WHERE (RSRC_CONF | ACCESS_CONF | OR_AUTHCFG)
 
 const command_rec dth_directives[] = {
-#define DIRECTIVE(name, scope, type, member, details, fallback, help)                             \
+#define DIRECTIVE(name, scope, type, member, details, fallback, help) \
     AP_INIT_RAW_ARGS(#name, set, (void *)&rows[ROW_##name], DTH_##scope##_WHERE, help),
 #include "httpd/config.def"
 #undef DIRECTIVE

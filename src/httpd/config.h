@@ -64,7 +64,7 @@ struct dth_site_t;
 
 /** Server-level directives. Populated while the configuration is read, read-only after that. */
 typedef struct dth_server_t {
-#define DIRECTIVE(name, scope, type, member, details, fallback, help)                             \
+#define DIRECTIVE(name, scope, type, member, details, fallback, help) \
     DTH_##scope##_IN_SERVER(type, member)
 #include "httpd/config.def"
 #undef DIRECTIVE
@@ -73,7 +73,7 @@ typedef struct dth_server_t {
 
 /** Directory-level directives. Merged at request time: small, and no work in the merge. */
 typedef struct dth_dir_t {
-#define DIRECTIVE(name, scope, type, member, details, fallback, help)                             \
+#define DIRECTIVE(name, scope, type, member, details, fallback, help) \
     DTH_##scope##_IN_DIR(type, member)
 #include "httpd/config.def"
 #undef DIRECTIVE

@@ -48,8 +48,8 @@ static const char *check_prefix(apr_pool_t *p, const char *word)
     apr_size_t len = strlen(word);
 
     (void)p;
-    if (len < 2 || word[0] != '/' || word[len - 1] == '/' || !is_made_of(word, "/-_.~", 128)
-        || strstr(word, "//") != NULL || strstr(word, "/.") != NULL) {
+    if (len < 2 || word[0] != '/' || word[len - 1] == '/' || !is_made_of(word, "/-_.~", 128) ||
+        strstr(word, "//") != NULL || strstr(word, "/.") != NULL) {
         return "a path such as /dingtalk: it begins with \"/\", does not end with one, and has "
                "only letters, digits, \"-\", \"_\", \".\" and \"~\" between";
     }
@@ -108,8 +108,7 @@ const dth_check_t dth_is_attribute = {check_attribute};
 
 static const char *check_user_attribute(apr_pool_t *p, const char *word)
 {
-    static const char *const names[] = {"userid", "unionid", "mobile", "email", "job_number",
-                                        NULL};
+    static const char *const names[] = {"userid", "unionid", "mobile", "email", "job_number", NULL};
 
     (void)p;
     for (int i = 0; names[i] != NULL; i++) {
@@ -123,11 +122,11 @@ const dth_check_t dth_is_user_attribute = {check_user_attribute};
 
 static const char *check_directory(apr_pool_t *p, const char *word)
 {
-    const char *root, *rest = word;
+    const char *path = ap_server_root_relative(p, word);
 
-    return apr_filepath_root(&root, &rest, 0, p) == APR_SUCCESS && *rest != '\0'
+    return path != NULL && strcmp(path, "/") != 0 && *word != '\0'
                ? NULL
-               : "an absolute path of a directory of its own";
+               : "a directory of the module's own, such as " DT_STATE_DIR;
 }
 const dth_check_t dth_is_directory = {check_directory};
 
@@ -136,8 +135,7 @@ const dth_check_t dth_is_directory = {check_directory};
 static const char *check_cookie_name(apr_pool_t *p, const char *word)
 {
     (void)p;
-    return is_made_of(word, "_-.", 64) ? NULL
-                                       : "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
+    return is_made_of(word, "_-.", 64) ? NULL : "1 to 64 letters, digits, \"-\", \"_\" or \".\"";
 }
 const dth_check_t dth_is_cookie_name = {check_cookie_name};
 
@@ -147,8 +145,8 @@ static const char *check_domain(apr_pool_t *p, const char *word)
     const char *domain = *word == '.' ? word + 1 : word;
 
     (void)p;
-    return is_made_of(domain, "-.", 253) && *domain != '.' && strstr(domain, "..") == NULL
-                   && strchr(domain, '.') != NULL
+    return is_made_of(domain, "-.", 253) && *domain != '.' && strstr(domain, "..") == NULL &&
+                   strchr(domain, '.') != NULL
                ? NULL
                : "a domain such as example.com";
 }

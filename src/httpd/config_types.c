@@ -78,8 +78,7 @@ const dth_type_t dth_type_text = {sizeof(dth_text_t), sizeof(dth_text_t), set_te
 
 /* --- choice: one of the row's words --- */
 
-static const char *set_choice(apr_pool_t *p, const dth_row_t *row, void *member,
-                              const char *args)
+static const char *set_choice(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_choice_t *choice = member;
     const char *const *words = row->details;
@@ -122,19 +121,17 @@ static const char *parse_time(apr_pool_t *p, const char *word, const dth_time_ra
             continue;
         }
         if (number > range->max / units[i].usec || number * units[i].usec < range->min) {
-            return apr_psprintf(p, "\"%s\" must be from %" APR_TIME_T_FMT "ms to %"
-                                APR_TIME_T_FMT "s", word, range->min / 1000,
-                                apr_time_sec(range->max));
+            return apr_psprintf(p,
+                                "\"%s\" must be from %" APR_TIME_T_FMT "ms to %" APR_TIME_T_FMT "s",
+                                word, range->min / 1000, apr_time_sec(range->max));
         }
         *time = number * units[i].usec;
         return NULL;
     }
-    return apr_psprintf(p, "\"%s\" must be a whole number with ms, s, min or h, such as 30s",
-                        word);
+    return apr_psprintf(p, "\"%s\" must be a whole number with ms, s, min or h, such as 30s", word);
 }
 
-static const char *set_duration(apr_pool_t *p, const dth_row_t *row, void *member,
-                                const char *args)
+static const char *set_duration(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_duration_t *duration = member;
     const char *word, *wrong = take(p, args, 1, &word);
@@ -146,13 +143,12 @@ static const char *set_duration(apr_pool_t *p, const dth_row_t *row, void *membe
     return wrong;
 }
 
-const dth_type_t dth_type_duration = {sizeof(dth_duration_t), sizeof(dth_duration_t),
-                                      set_duration, NULL};
+const dth_type_t dth_type_duration = {sizeof(dth_duration_t), sizeof(dth_duration_t), set_duration,
+                                      NULL};
 
 /* --- timeout: connect=d total=d, either may be left out --- */
 
-static const char *set_timeout(apr_pool_t *p, const dth_row_t *row, void *member,
-                               const char *args)
+static const char *set_timeout(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_timeout_t *timeout = member;
     dth_timeout_t new = {1, apr_time_from_sec(2), apr_time_from_sec(5)};
@@ -215,8 +211,7 @@ const dth_type_t dth_type_words = {sizeof(dth_words_t), sizeof(dth_words_t), set
 
 /* --- secret, secrets: kept as written until secret.c reads them --- */
 
-static const char *set_secrets(apr_pool_t *p, const dth_row_t *row, void *member,
-                               const char *args)
+static const char *set_secrets(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_secrets_t *secrets = member;
     dth_secrets_t list = apr_array_make(p, 2, sizeof(dth_secret_ref_t));
@@ -240,8 +235,7 @@ static const char *set_secrets(apr_pool_t *p, const dth_row_t *row, void *member
 const dth_type_t dth_type_secrets = {sizeof(dth_secrets_t), sizeof(dth_secrets_t), set_secrets,
                                      NULL};
 
-static const char *set_secret(apr_pool_t *p, const dth_row_t *row, void *member,
-                              const char *args)
+static const char *set_secret(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_secret_t *secret = member;
     dth_secrets_t list;
@@ -281,16 +275,14 @@ static const char *set_endpoints(apr_pool_t *p, const dth_row_t *row, void *memb
     return apr_psprintf(p, "\"%s\" must be %s", word[0], listed(p, endpoint_words));
 }
 
-const dth_type_t dth_type_endpoints = {sizeof(dth_endpoints_t), sizeof(const char *),
-                                       set_endpoints, NULL};
+const dth_type_t dth_type_endpoints = {sizeof(dth_endpoints_t), sizeof(const char *), set_endpoints,
+                                       NULL};
 
 /* --- params: a name and a value a line, merged by name --- */
 
-static const char *set_params(apr_pool_t *p, const dth_row_t *row, void *member,
-                              const char *args)
+static const char *set_params(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
-    static const char *const ours[] = {"client_id", "redirect_uri", "response_type", "state",
-                                       NULL};
+    static const char *const ours[] = {"client_id", "redirect_uri", "response_type", "state", NULL};
     dth_params_t *params = member;
     const char *word[2] = {NULL, NULL}, *wrong = take(p, args, 2, word);
 

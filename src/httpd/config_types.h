@@ -38,9 +38,8 @@ typedef struct dth_check_t {
     const char *(*check)(apr_pool_t *p, const char *word);
 } dth_check_t;
 
-extern const dth_check_t dth_is_word, dth_is_number, dth_is_prefix, dth_is_origin,
-    dth_is_attribute, dth_is_user_attribute, dth_is_directory, dth_is_cookie_name,
-    dth_is_domain, dth_is_cookie_path;
+extern const dth_check_t dth_is_word, dth_is_number, dth_is_prefix, dth_is_origin, dth_is_attribute,
+    dth_is_user_attribute, dth_is_directory, dth_is_cookie_name, dth_is_domain, dth_is_cookie_path;
 
 /**
  * Take a base URL of an outside service: https, or http to this machine, with an optional path.

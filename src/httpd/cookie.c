@@ -52,7 +52,8 @@ static bool keep(request_rec *r, dth_req_t *req, const pair_t *pair, apr_size_t 
 {
     const dth_cookies_t *names = &req->site->cookies[req->secure];
 
-    if (pair->name.len == session_len && memcmp(pair->name.data, names->session, session_len) == 0) {
+    if (pair->name.len == session_len &&
+        memcmp(pair->name.data, names->session, session_len) == 0) {
         if (req->token_count < DTH_SESSION_COOKIES) {
             req->tokens[req->token_count++] = pair->value;
         }
@@ -119,8 +120,8 @@ void dth_cookie_set_session(request_rec *r, const dth_req_t *req, const char *to
 {
     const dth_cookies_t *names = &req->site->cookies[req->secure];
 
-    set(r, apr_pstrcat(dth_request_initial(r)->pool, names->session, "=", token,
-                       names->session_as, NULL));
+    set(r, apr_pstrcat(dth_request_initial(r)->pool, names->session, "=", token, names->session_as,
+                       NULL));
 }
 
 #define CLEARED "; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
@@ -133,15 +134,14 @@ void dth_cookie_clear_session(request_rec *r, const dth_req_t *req)
                        CLEARED, NULL));
 }
 
-void dth_cookie_set_tickets(request_rec *r, const dth_req_t *req,
-                            const dt_ticket_cookie_t *changes)
+void dth_cookie_set_tickets(request_rec *r, const dth_req_t *req, const dt_ticket_cookie_t *changes)
 {
     const dth_cookies_t *names = &req->site->cookies[req->secure];
 
     for (; changes->name != NULL; changes++) {
-        set(r, apr_psprintf(dth_request_initial(r)->pool, "%s%s=%s%s%s", names->ticket,
-                            changes->name, changes->value != NULL ? changes->value : "",
-                            names->ticket_as,
-                            changes->value != NULL ? "; Max-Age=" APR_STRINGIFY(86400) : CLEARED));
+        set(r,
+            apr_psprintf(dth_request_initial(r)->pool, "%s%s=%s%s%s", names->ticket, changes->name,
+                         changes->value != NULL ? changes->value : "", names->ticket_as,
+                         changes->value != NULL ? "; Max-Age=" APR_STRINGIFY(86400) : CLEARED));
     }
 }

@@ -122,6 +122,5 @@ const char *dth_endpoint_return(request_rec *r)
     if (r->args == NULL || dt_url_fields(r->pool, dt_slice(r->args), fields) != APR_SUCCESS) {
         return r->args == NULL ? NULL : "/";
     }
-    return fields[0].value == NULL ? NULL
-                                   : dt_url_return(r->pool, dt_slice(fields[0].value));
+    return fields[0].value == NULL ? NULL : dt_url_return(r->pool, dt_slice(fields[0].value));
 }

@@ -7,7 +7,7 @@
 
 /** One endpoint below DingTalkPath. */
 typedef struct dth_endpoint_t {
-    const char *name; /* with its slash */
+    const char *name;  /* with its slash */
     const char *allow; /* the methods it takes, for Allow */
     int (*answer)(request_rec *r, dth_req_t *req);
 } dth_endpoint_t;

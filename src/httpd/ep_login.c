@@ -32,8 +32,8 @@ int dth_ep_login(request_rec *r, dth_req_t *req)
 /* The callback's fields; NULL state when the query is not usable at all. */
 static apr_status_t read_query(request_rec *r, dt_callback_t *query)
 {
-    dt_field_t fields[] = {{"state", NULL}, {"authCode", NULL}, {"code", NULL}, {"error", NULL},
-                           {NULL, NULL}};
+    dt_field_t fields[] = {
+        {"state", NULL}, {"authCode", NULL}, {"code", NULL}, {"error", NULL}, {NULL, NULL}};
     apr_status_t rv = dt_url_fields(r->pool, dt_slice(r->args), fields);
 
     *query = (dt_callback_t){.state = fields[0].value,
@@ -82,7 +82,8 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
         if (way.dropped_attributes > 0) {
             ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
                           DTNO(0031) "%d of DingTalkAttributes did not fit into the session of "
-                          "userid %s", way.dropped_attributes,
+                                     "userid %s",
+                          way.dropped_attributes,
                           dt_loggable(r->pool, dt_slice(way.member->user_id), 64));
         }
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, way.location);

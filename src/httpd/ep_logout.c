@@ -48,11 +48,10 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
         result = dt_result(DT_WHY_CONFIRM_LOGOUT, NULL);
         return dth_page_result(
             r, req, 0, &result, NULL,
-            &(dth_offer_t){.sign_out = apr_pstrcat(
-                               r->pool, req->site->path, "/logout",
-                               return_to != NULL ? "?return=" : "",
-                               return_to != NULL ? dt_percent(r->pool, dt_slice(return_to)) : "",
-                               NULL)});
+            &(dth_offer_t){
+                .sign_out = apr_pstrcat(
+                    r->pool, req->site->path, "/logout", return_to != NULL ? "?return=" : "",
+                    return_to != NULL ? dt_percent(r->pool, dt_slice(return_to)) : "", NULL)});
     }
     for (int i = 0; i < req->token_count; i++) {
         apr_status_t rv = store->drop(store->plug.self, &call, req->tokens[i]);

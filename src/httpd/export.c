@@ -15,8 +15,7 @@
 static bool begins_like(const char *name, const char *prefix)
 {
     for (; *prefix != '\0'; name++, prefix++) {
-        if (*prefix == '-' ? *name == '\0' || apr_isalnum(*name)
-                           : apr_tolower(*name) != *prefix) {
+        if (*prefix == '-' ? *name == '\0' || apr_isalnum(*name) : apr_tolower(*name) != *prefix) {
             return false;
         }
     }
@@ -30,8 +29,8 @@ static bool is_ours(const char *name)
     if (*name != 'x' && *name != 'X') { /* almost every header */
         return false;
     }
-    return begins_like(name, "x-dingtalk-")
-           || (begins_like(name, remote_user) && name[sizeof(remote_user) - 1] == '\0');
+    return begins_like(name, "x-dingtalk-") ||
+           (begins_like(name, remote_user) && name[sizeof(remote_user) - 1] == '\0');
 }
 
 void dth_export_scrub(request_rec *r)
@@ -139,8 +138,8 @@ int dth_export_fixups(request_rec *r)
         dth_export_scrub(r);
         req->exported = false;
     }
-    if (r->user == NULL || *r->user == '\0' || r->ap_auth_type == NULL
-        || strcmp(r->ap_auth_type, AUTH_TYPE) != 0 || req->found != DTH_LIVE) {
+    if (r->user == NULL || *r->user == '\0' || r->ap_auth_type == NULL ||
+        strcmp(r->ap_auth_type, AUTH_TYPE) != 0 || req->found != DTH_LIVE) {
         return DECLINED;
     }
     way = dth_choice(dth_dir_conf(r)->exported);

@@ -66,14 +66,13 @@ static const char *read_keys(apr_pool_t *pconf, apr_pool_t *ptemp, const dth_ser
     *count = wanted;
     if (conf->keys == NULL) {
         rv = dth_state_key(ptemp, conf->state_dir, *texts);
-        return rv == APR_SUCCESS
-                   ? NULL
-                   : apr_psprintf(pconf, "DingTalkStateDir: no key in %s: %pm", conf->state_dir,
-                                  &rv);
+        return rv == APR_SUCCESS ? NULL
+                                 : apr_psprintf(pconf, "DingTalkStateDir: no key in %s: %pm",
+                                                conf->state_dir, &rv);
     }
     for (int i = 0; i < wanted; i++) {
-        const char *wrong = dth_secret_read(
-            ptemp, &APR_ARRAY_IDX(conf->keys, i, dth_secret_ref_t), *texts + i);
+        const char *wrong =
+            dth_secret_read(ptemp, &APR_ARRAY_IDX(conf->keys, i, dth_secret_ref_t), *texts + i);
 
         if (wrong != NULL) {
             return apr_pstrcat(pconf, "DingTalkKey: ", wrong, NULL);
@@ -111,11 +110,11 @@ static const dth_site_t *find_twin(const dth_site_t *site)
         if (other == site) {
             break;
         }
-        if (strcmp(other->app.client_id, site->app.client_id) == 0
-            && strcmp(other->app.client_secret, site->app.client_secret) == 0
-            && strcmp(other->app.api_url, site->app.api_url) == 0
-            && other->conf->timeout.connect == site->conf->timeout.connect
-            && other->conf->timeout.total == site->conf->timeout.total) {
+        if (strcmp(other->app.client_id, site->app.client_id) == 0 &&
+            strcmp(other->app.client_secret, site->app.client_secret) == 0 &&
+            strcmp(other->app.api_url, site->app.api_url) == 0 &&
+            other->conf->timeout.connect == site->conf->timeout.connect &&
+            other->conf->timeout.total == site->conf->timeout.total) {
             return other;
         }
     }
@@ -168,8 +167,7 @@ static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t *si
     return wrong != NULL ? wrong : make_providers(pconf, site);
 }
 
-int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                              server_rec *s)
+int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     (void)plog;
     /* httpd reads its configuration twice at start: the first time to see whether it can. */
@@ -224,8 +222,8 @@ dt_scratch_t *dth_lifecycle_scratch(void)
 {
     void *thread = NULL;
 
-    if (process.thread == NULL
-        || apr_threadkey_private_get(&thread, process.thread) != APR_SUCCESS) {
+    if (process.thread == NULL ||
+        apr_threadkey_private_get(&thread, process.thread) != APR_SUCCESS) {
         return NULL;
     }
     if (thread == NULL) {
@@ -257,8 +255,9 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
     process.scratch = dt_scratch_create(pchild);
 #endif
     if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, DTNO(0003)
-                     "a child could not start its connections to DingTalk: sign-ins in it will "
-                     "fail");
+        ap_log_error(
+            APLOG_MARK, APLOG_CRIT, rv, s,
+            DTNO(0003) "a child could not start its connections to DingTalk: sign-ins in it will "
+                       "fail");
     }
 }

@@ -20,9 +20,8 @@ static const char *make_id(apr_pool_t *pool)
 {
     unsigned char random[ID_BYTES];
 
-    return dt_random(random, sizeof(random)) == APR_SUCCESS
-               ? dt_hex(pool, random, sizeof(random))
-               : "unavailable";
+    return dt_random(random, sizeof(random)) == APR_SUCCESS ? dt_hex(pool, random, sizeof(random))
+                                                            : "unavailable";
 }
 
 /* Headers go where error answers and redirects keep them. */
@@ -37,12 +36,16 @@ static void set_headers(request_rec *r, const dth_req_t *req, const char *nonce)
     apr_table_setn(headers, "X-Content-Type-Options", "nosniff");
     apr_table_setn(headers, "Referrer-Policy", "no-referrer");
     apr_table_setn(headers, "Content-Security-Policy",
-                   apr_pstrcat(r->pool, "default-src 'none'; base-uri 'none'; "
-                               "frame-ancestors ", framers, "; form-action 'self' ", req->site->login_origin, nonce != NULL ? "; style-src 'nonce-" : "",
+                   apr_pstrcat(r->pool,
+                               "default-src 'none'; base-uri 'none'; "
+                               "frame-ancestors ",
+                               framers, "; form-action 'self' ", req->site->login_origin,
+                               nonce != NULL ? "; style-src 'nonce-" : "",
                                nonce != NULL ? nonce : "", nonce != NULL ? "'" : "", NULL));
 }
 
-static int send_answer(request_rec *r, int status, const char *type, const char *body)
+static int send_answer(request_rec *r, const dth_req_t *req, int status, const char *type,
+                       const char *body)
 {
     apr_size_t len = strlen(body);
 
@@ -51,13 +54,13 @@ static int send_answer(request_rec *r, int status, const char *type, const char 
     if (r->prev == NULL && r->main == NULL) {
         ap_discard_request_body(r);
     }
-    apr_table_unset(r->headers_out, "Content-Encoding");
-    apr_table_unset(r->headers_out, "ETag");
-    apr_table_unset(r->headers_out, "Last-Modified");
-    r->no_local_copy = 1; /* conditional requests are about the resource, not about our answer */
     ap_set_content_type(r, type);
     ap_set_content_length(r, (apr_off_t)len);
-    ap_run_insert_error_filter(r); /* "Header always" of mod_headers, such as HSTS, is for us too */
+    if (req->endpoint_of != r) {
+        /* Before the handler phase httpd has not asked for filters: "Header always" of mod_headers,
+         * such as HSTS, is for this answer too. */
+        ap_run_insert_error_filter(r);
+    }
     ap_rwrite(body, (int)len, r);
     return DONE;
 }
@@ -66,13 +69,13 @@ int dth_page_redirect(request_rec *r, const dth_req_t *req, int status, const ch
 {
     set_headers(r, req, NULL);
     apr_table_setn(r->err_headers_out, "Location", location);
-    return send_answer(r, status, "text/plain; charset=utf-8", "");
+    return send_answer(r, req, status, "text/plain; charset=utf-8", "");
 }
 
 int dth_page_json(request_rec *r, const dth_req_t *req, int status, const char *json)
 {
     set_headers(r, req, NULL);
-    return send_answer(r, status, "application/json", json);
+    return send_answer(r, req, status, "application/json", json);
 }
 
 static int status_of(dt_what_t what)
@@ -97,12 +100,10 @@ static void log_result(request_rec *r, const char *id, const dt_result_t *result
                           ? apr_pstrcat(r->pool, ", userid ",
                                         dt_loggable(r->pool, dt_slice(member->user_id), 64), NULL)
                           : "";
-    const char *detail = result->detail != NULL
-                             ? apr_pstrcat(r->pool, " (", result->detail, ")", NULL)
-                             : "";
-    const char *admin = result->why->admin != NULL
-                            ? apr_pstrcat(r->pool, "; ", result->why->admin, NULL)
-                            : "";
+    const char *detail =
+        result->detail != NULL ? apr_pstrcat(r->pool, " (", result->detail, ")", NULL) : "";
+    const char *admin =
+        result->why->admin != NULL ? apr_pstrcat(r->pool, "; ", result->why->admin, NULL) : "";
     const char *name = result->why->name;
 
     switch (result->what) {
@@ -170,7 +171,8 @@ int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_r
     if (status == HTTP_UNAUTHORIZED) {
         apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
     }
-    return send_answer(r, status, "text/html; charset=utf-8", html != NULL ? html : words->title);
+    return send_answer(r, req, status, "text/html; charset=utf-8",
+                       html != NULL ? html : words->title);
 }
 
 const char *dth_page_login_path(request_rec *r, const dth_req_t *req, const char *return_to)

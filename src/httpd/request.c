@@ -90,9 +90,8 @@ dt_call_t dth_request_call(request_rec *r, const dth_req_t *req)
 
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
 {
-    return req->site->origin.text != NULL
-               ? apr_pstrcat(r->pool, req->site->origin.text, path, NULL)
-               : ap_construct_url(r->pool, path, r);
+    return req->site->origin.text != NULL ? apr_pstrcat(r->pool, req->site->origin.text, path, NULL)
+                                          : ap_construct_url(r->pool, path, r);
 }
 
 const char *dth_request_target(request_rec *r)
@@ -125,8 +124,8 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
     for (int i = 0; i < req->token_count; i++) {
         apr_status_t rv = dt_session_load(login->store, &call, req->tokens[i], &req->session);
 
-        if (rv == APR_SUCCESS
-            && dt_session_age(&req->session, &login->lifetimes, call.now) != DT_AGE_DEAD) {
+        if (rv == APR_SUCCESS &&
+            dt_session_age(&req->session, &login->lifetimes, call.now) != DT_AGE_DEAD) {
             req->found = DTH_LIVE;
             break;
         }
@@ -148,8 +147,8 @@ void dth_request_renew(request_rec *r, dth_req_t *req)
     dt_call_t call;
     apr_status_t rv;
 
-    if (req->renewed
-        || dt_session_age(&session, &login->lifetimes, initial->request_time) != DT_AGE_DUE) {
+    if (req->renewed ||
+        dt_session_age(&session, &login->lifetimes, initial->request_time) != DT_AGE_DUE) {
         return;
     }
     req->renewed = true;

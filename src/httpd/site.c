@@ -13,8 +13,9 @@
 #include <string.h>
 
 /* DingTalk's public hosts. */
-static const char *const public_hosts[DTH_ENDPOINTS] = {
-    "https://login.dingtalk.com", "https://api.dingtalk.com", "https://oapi.dingtalk.com"};
+static const char *const public_hosts[DTH_ENDPOINTS] = {"https://login.dingtalk.com",
+                                                        "https://api.dingtalk.com",
+                                                        "https://oapi.dingtalk.com"};
 
 static const char *lower(apr_pool_t *p, const char *text)
 {
@@ -24,12 +25,13 @@ static const char *lower(apr_pool_t *p, const char *text)
     return copy;
 }
 
-static const char *attributes(apr_pool_t *p, const char *path, const char *domain,
-                              int samesite, int secure)
+static const char *attributes(apr_pool_t *p, const char *path, const char *domain, int samesite,
+                              int secure)
 {
     return apr_pstrcat(p, "; Path=", path, domain != NULL ? "; Domain=" : "",
-                       domain != NULL ? domain : "", "; HttpOnly; SameSite=",
-                       dth_samesite_words[samesite - 1], secure ? "; Secure" : "", NULL);
+                       domain != NULL ? domain : "",
+                       "; HttpOnly; SameSite=", dth_samesite_words[samesite - 1],
+                       secure ? "; Secure" : "", NULL);
 }
 
 /* Cookie names and attributes (RFC 6265bis, section 4.1.3 for the prefixes). Tickets are always
@@ -61,9 +63,9 @@ static const char *check_cookies(apr_pool_t *p, const dth_site_t *site)
     const dth_server_t *conf = site->conf;
     const char *name = conf->cookie_name;
     int secure = dth_choice(conf->cookie_secure);
-    int never_secure = secure == DTH_SECURE_OFF
-                       || (secure == DTH_SECURE_AUTO && site->origin.text != NULL
-                           && !site->origin.https);
+    int never_secure =
+        secure == DTH_SECURE_OFF ||
+        (secure == DTH_SECURE_AUTO && site->origin.text != NULL && !site->origin.https);
 
     if (dth_choice(conf->cookie_samesite) == DTH_SAMESITE_NONE && never_secure) {
         return "DingTalkCookieSameSite: None needs a Secure cookie: browsers drop it otherwise; "
@@ -73,20 +75,21 @@ static const char *check_cookies(apr_pool_t *p, const dth_site_t *site)
         return "DingTalkCookieName: a name with the prefix __Secure- or __Host- needs a Secure "
                "cookie; use https and DingTalkCookieSecure auto or on";
     }
-    if (name != NULL && strncmp(name, "__Host-", 7) == 0
-        && (conf->cookie_domain != NULL || strcmp(conf->cookie_path, "/") != 0)) {
+    if (name != NULL && strncmp(name, "__Host-", 7) == 0 &&
+        (conf->cookie_domain != NULL || strcmp(conf->cookie_path, "/") != 0)) {
         return "DingTalkCookieName: a name with the prefix __Host- goes with DingTalkCookiePath / "
                "and without DingTalkCookieDomain only";
     }
     if (conf->cookie_domain != NULL && site->origin.text != NULL) {
         apr_size_t host = strlen(site->origin.host), domain = strlen(site->cookie_domain_host);
 
-        if (strcmp(site->origin.host, site->cookie_domain_host + 1) != 0
-            && (host < domain
-                || strcmp(site->origin.host + host - domain, site->cookie_domain_host) != 0)) {
+        if (strcmp(site->origin.host, site->cookie_domain_host + 1) != 0 &&
+            (host < domain ||
+             strcmp(site->origin.host + host - domain, site->cookie_domain_host) != 0)) {
             return apr_psprintf(p,
                                 "DingTalkCookieDomain: \"%s\" must be the host of "
-                                "DingTalkPublicURL or a domain it is in", conf->cookie_domain);
+                                "DingTalkPublicURL or a domain it is in",
+                                conf->cookie_domain);
         }
     }
     return NULL;
@@ -164,7 +167,8 @@ static const char *check_keys(apr_pool_t *ptemp, const dth_server_t *conf)
             return wrong;
         }
         if (value.data != NULL && value.len < DT_KEY_TEXT_MIN) {
-            return apr_psprintf(ptemp, "DingTalkKey: key %d has %" APR_SIZE_T_FMT " bytes; it "
+            return apr_psprintf(ptemp,
+                                "DingTalkKey: key %d has %" APR_SIZE_T_FMT " bytes; it "
                                 "must have %d or more, as from openssl rand -base64 48",
                                 i + 1, value.len, DT_KEY_TEXT_MIN);
         }
@@ -240,6 +244,7 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     site->server = apr_psprintf(p, "%s (%s:%u)",
                                 s->server_hostname != NULL ? s->server_hostname : "main server",
                                 s->defn_name != NULL ? s->defn_name : "-", s->defn_line_number);
+    conf->state_dir = ap_server_root_relative(p, conf->state_dir);
     site->path = conf->path;
     site->path_len = strlen(conf->path);
     if (conf->public_url != NULL) {
@@ -266,9 +271,8 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
 
 static int refuse(const server_rec *s, const char *wrong)
 {
-    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s,
-                 DTNO(0001) "%s (server %s, %s:%u)", wrong,
-                 s->server_hostname != NULL ? s->server_hostname : "main",
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0001) "%s (server %s, %s:%u)",
+                 wrong, s->server_hostname != NULL ? s->server_hostname : "main",
                  s->defn_name != NULL ? s->defn_name : "-", s->defn_line_number);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
@@ -298,8 +302,9 @@ int dth_site_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
         }
     }
     if (orphan != NULL && !sites) { /* else it is the common part of virtual hosts that have one */
-        return refuse(orphan, "DingTalkClientID: is missing; give the Client ID (AppKey) of the app "
-                              "in DingTalk's console");
+        return refuse(orphan,
+                      "DingTalkClientID: is missing; give the Client ID (AppKey) of the app "
+                      "in DingTalk's console");
     }
     return rv;
 }

@@ -21,13 +21,13 @@ typedef struct dth_cookies_t {
  */
 typedef struct dth_site_t {
     const dth_server_t *conf;
-    const char *server;    /* "name (file:line)" of the server, for messages */
+    const char *server; /* "name (file:line)" of the server, for messages */
     dt_app_t app;
     dt_login_t login;
-    const char *path;      /* DingTalkPath */
+    const char *path; /* DingTalkPath */
     apr_size_t path_len;
-    dt_origin_t origin;    /* DingTalkPublicURL; text is NULL when the request decides */
-    const char *login_origin; /* of DingTalk's page, which a form of ours may end up at */
+    dt_origin_t origin;             /* DingTalkPublicURL; text is NULL when the request decides */
+    const char *login_origin;       /* of DingTalk's page, which a form of ours may end up at */
     const char *cookie_domain_host; /* "." and the cookies' Domain, or NULL */
     dth_cookies_t cookies[2];       /* [0] plain, [1] Secure */
 } dth_site_t;

@@ -36,8 +36,8 @@ static bool is_ours(apr_pool_t *ptemp, const char *directory)
 
 apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory)
 {
-    apr_status_t rv = apr_dir_make(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE
-                                                  | APR_FPROT_UEXECUTE, ptemp);
+    apr_status_t rv =
+        apr_dir_make(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE, ptemp);
 
     if (APR_STATUS_IS_ENOENT(rv)) { /* parents are readable for all, as mkdir -p makes them */
         const char *slash = strrchr(directory, '/');
@@ -55,12 +55,11 @@ apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory)
     if (APR_STATUS_IS_EEXIST(rv) && !is_ours(ptemp, directory)) {
         return APR_SUCCESS;
     }
-    if (geteuid() == 0
-        && chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
+    if (geteuid() == 0 &&
+        chown(directory, ap_unixd_config.user_id, ap_unixd_config.group_id) != 0) {
         return APR_FROM_OS_ERROR(errno);
     }
-    return apr_file_perms_set(directory,
-                              APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE);
+    return apr_file_perms_set(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE);
 }
 
 /* The directory belongs to httpd's user: what lies there may be a trap set by a child that was

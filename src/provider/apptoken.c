@@ -12,9 +12,9 @@
 #include <string.h>
 
 #define RENEW_BEFORE apr_time_from_sec(10 * 60)
-#define RENEW_RETRY  apr_time_from_sec(30)       /* after a renewal that failed */
+#define RENEW_RETRY apr_time_from_sec(30)         /* after a renewal that failed */
 #define LIFETIME_MAX apr_time_from_sec(24 * 3600) /* DingTalk says 2 h; more is not believed */
-#define DETAIL_MAX   256
+#define DETAIL_MAX 256
 
 /* How a fetch failed, kept for those who waited for it. */
 typedef struct failure_t {
@@ -33,9 +33,9 @@ typedef struct port_t {
 #endif
     bool started;
     bool fetching;
-    bool failed;           /* the last fetch did */
-    apr_uint32_t fetches;  /* that have ended */
-    apr_time_t renew;      /* from then on one thread fetches, the others use the old one */
+    bool failed;          /* the last fetch did */
+    apr_uint32_t fetches; /* that have ended */
+    apr_time_t renew;     /* from then on one thread fetches, the others use the old one */
     apr_time_t expiry;
     char token[DT_TOKEN_MAX + 1]; /* empty: none */
     failure_t failure;
@@ -124,7 +124,8 @@ static apr_status_t fetch_token(const dt_call_t *call, dt_token_fetch_t *fetch, 
     }
     len = *token ? strlen(*token) : 0;
     if (len == 0 || len > DT_TOKEN_MAX || *lifetime <= 0) {
-        *result = dt_result(DT_WHY_UNINTELLIGIBLE, "app token: empty, too long or without lifetime");
+        *result =
+            dt_result(DT_WHY_UNINTELLIGIBLE, "app token: empty, too long or without lifetime");
         return APR_EGENERAL;
     }
     return APR_SUCCESS;

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 
 #define FIRST_BUFFER 4096
-#define IDLE_MAX     apr_time_from_sec(60) /* a handle idle for longer is closed */
+#define IDLE_MAX apr_time_from_sec(60) /* a handle idle for longer is closed */
 
 typedef struct port_t {
     dt_http_t http;
@@ -144,8 +144,7 @@ static CURLcode set_limits(CURL *curl, const dt_curl_limits_t *limits)
     CURLcode bad = CURLE_OK;
 
     bad |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    bad |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS,
-                            milliseconds(limits->connect_timeout));
+    bad |= curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(limits->connect_timeout));
     bad |= curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, milliseconds(limits->total_timeout));
     bad |= curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)limits->max_reply);
     bad |= curl_easy_setopt(curl, CURLOPT_USERAGENT, limits->user_agent);
@@ -191,8 +190,8 @@ static bool make_headers(const dt_call_t *call, const dt_http_request_t *request
     for (size_t i = 0; longer && i < max && request->headers[i].name; i++) {
         const dt_http_header_t *header = &request->headers[i];
 
-        longer = curl_slist_append(
-            *list, apr_pstrcat(call->pool, header->name, ": ", header->value, NULL));
+        longer = curl_slist_append(*list, apr_pstrcat(call->pool, header->name, ": ", header->value,
+                                                      NULL));
         if (longer) {
             *list = longer;
         }
@@ -214,8 +213,8 @@ static CURLcode set_request(CURL *curl, const dt_http_request_t *request,
     if (strcmp(request->method, "POST") == 0) {
         bad |= curl_easy_setopt(curl, CURLOPT_POST, 1L);
         bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-        bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDS,
-                                request->body.len ? request->body.data : "");
+        bad |=
+            curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.len ? request->body.data : "");
     }
     return bad;
 }

@@ -5,8 +5,8 @@
 
 #include "core/ports.h"
 
-#define DT_CURL_CONNECTIONS 16           /* calls in flight per child, unless said otherwise */
-#define DT_CURL_REPLY_MAX   (1024 * 1024) /* bytes of a reply, unless said otherwise */
+#define DT_CURL_CONNECTIONS 16          /* calls in flight per child, unless said otherwise */
+#define DT_CURL_REPLY_MAX (1024 * 1024) /* bytes of a reply, unless said otherwise */
 
 /** The bounds of every call. Copied. */
 typedef struct dt_curl_limits_t {
@@ -14,8 +14,8 @@ typedef struct dt_curl_limits_t {
     apr_interval_time_t total_timeout;   /* of a call once it has a connection; a call waits as
                                             long again for one of max_connections to be free */
     int max_connections;                 /* 0: DT_CURL_CONNECTIONS */
-    apr_size_t max_reply;                /* of header lines, and of the body; 0: DT_CURL_REPLY_MAX */
-    const char *user_agent;              /* name/version */
+    apr_size_t max_reply;   /* of header lines, and of the body; 0: DT_CURL_REPLY_MAX */
+    const char *user_agent; /* name/version */
 } dt_curl_limits_t;
 
 /**
