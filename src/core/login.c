@@ -412,3 +412,21 @@ apr_status_t dt_login_finish(const dt_login_t *login, const dt_call_t *call, dt_
     }
     return settle(&f, rv);
 }
+
+void dt_login_sign_out(const dt_login_t *login, const dt_call_t *call, const dt_tickets_t *held,
+                       dt_way_t *way)
+{
+    way_clear(way);
+    for (int i = 0; i < held->count; i++) {
+        dt_ticket_t ticket = held->held[i];
+        dt_slice_t token;
+
+        if (!ticket.finished) {
+            continue;
+        }
+        ticket.finished = apr_time_from_sec(1); /* long ago, but finished */
+        if (dt_ticket_seal(login->keys, call, &ticket, &token) == APR_SUCCESS) {
+            way_ticket(way, dt_ticket_name(call->pool, &ticket), token.data);
+        }
+    }
+}

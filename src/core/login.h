@@ -72,4 +72,12 @@ apr_status_t dt_login_finish(const dt_login_t *login, const dt_call_t *call, dt_
                              const char *callback, const dt_callback_t *query, bool signed_in,
                              dt_way_t *way, dt_result_t *result);
 
+/**
+ * The person signs out: what was finished no longer counts as coming back without a session. The
+ * tickets stay, so that the back button to an old callback still knows where it belongs.
+ * @param way only its tickets are set
+ */
+void dt_login_sign_out(const dt_login_t *login, const dt_call_t *call, const dt_tickets_t *held,
+                       dt_way_t *way);
+
 #endif

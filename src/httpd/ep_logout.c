@@ -3,6 +3,7 @@
 #include "httpd/endpoint.h"
 
 #include "core/bytes.h"
+#include "core/login.h"
 #include "httpd/cookie.h"
 #include "httpd/page.h"
 
@@ -24,25 +25,14 @@ static bool is_wanted(const request_rec *r)
     return site != NULL && (strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0);
 }
 
-/* Forget every ticket: a sign-in in another tab ends too, and bounces are counted anew. */
-static void clear_tickets(request_rec *r, const dth_req_t *req)
-{
-    dt_ticket_cookie_t changes[DT_TICKETS_READ + 1] = {{NULL, NULL}};
-    dt_tickets_t tickets;
-
-    dth_request_tickets(r, req, &tickets);
-    for (int i = 0; i < tickets.count; i++) {
-        changes[i].name = dt_ticket_name(r->pool, &tickets.held[i]);
-    }
-    dth_cookie_set_tickets(r, req, changes);
-}
-
 int dth_ep_logout(request_rec *r, dth_req_t *req)
 {
     const dt_store_t *store = req->site->login.store;
     const char *return_to = dth_endpoint_return(r);
     dt_call_t call = dth_request_call(r, req);
+    dt_tickets_t tickets;
     dt_result_t result;
+    dt_way_t way;
 
     if (!is_wanted(r)) {
         result = dt_result(DT_WHY_CONFIRM_LOGOUT, NULL);
@@ -62,7 +52,9 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
         }
     }
     dth_cookie_clear_session(r, req);
-    clear_tickets(r, req);
+    dth_request_tickets(r, req, &tickets);
+    dt_login_sign_out(&req->site->login, &call, &tickets, &way);
+    dth_cookie_set_tickets(r, req, way.tickets);
     if (return_to != NULL) {
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, return_to);
     }
