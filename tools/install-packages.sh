@@ -1,0 +1,134 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs the distribution packages that are missing, for the groups named: build, demo, test.
+#
+# Only what is missing is installed, so a second run needs neither network nor root. Optional
+# packages (a browser, most of all) are passed over where the distribution does not have them.
+set -euo pipefail
+
+# packages KIND GROUP: the names, one or more a line. On Debian and Ubuntu apache2-bin is httpd with
+# its modules, without the service that the package apache2 starts. RHEL needs EPEL and CRB.
+packages() {
+    case $1-$2 in
+    deb-build) echo apache2-bin apache2-dev libapr1-dev libaprutil1-dev libcurl4-openssl-dev \
+        libjansson-dev libssl-dev autoconf automake libtool pkg-config make gcc libc6-dev \
+        binutils python3 ;;
+    deb-demo) echo libaprutil1-dbd-sqlite3 openssl python3-requests python3-aiohttp \
+        python3-qrcode python3-pil ;;
+    deb-test) echo libcmocka-dev curl valgrind python3-pytest python3-pytest-xdist python3-h2 ;;
+    deb-optional) echo python3-selenium chromium chromium-driver fonts-noto-cjk ;;
+    rpm-build) echo httpd httpd-devel apr-devel apr-util-devel libcurl-devel jansson-devel \
+        openssl-devel autoconf automake libtool pkgconf-pkg-config make gcc binutils diffutils \
+        findutils python3 ;;
+    rpm-demo) echo mod_ssl mod_http2 apr-util-sqlite openssl python3-requests python3-aiohttp \
+        python3-qrcode python3-pillow ;;
+    rpm-test) echo libcmocka-devel libasan libubsan curl valgrind python3-pytest \
+        python3-pytest-xdist python3-h2 ;;
+    rpm-optional) echo python3-selenium chromium chromedriver google-noto-sans-cjk-fonts ;;
+    esac
+}
+
+usage() {
+    echo "usage: tools/install-packages.sh build|demo|test   (demo includes build, test both)"
+    exit "$1"
+}
+
+say() { echo "install-packages: $*" >&2; }
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        say "this needs root, and there is no sudo. Run as root: $*"
+        return 1
+    fi
+}
+
+# --- Debian, Ubuntu ------------------------------------------------------------------------------
+
+deb_missing() {
+    local package
+    for package in "$@"; do
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] ||
+            echo "$package"
+    done
+}
+
+deb_known() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+
+# Has this machine a list of packages at all? A fresh container has none.
+deb_lists() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
+
+apt_quiet() {
+    local log status=0
+    log=$(mktemp)
+    as_root env DEBIAN_FRONTEND=noninteractive \
+        apt-get -qq -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "$@" >"$log" 2>&1 || status=$?
+    [ $status -eq 0 ] || tail -n 20 "$log" >&2
+    rm -f "$log"
+    return $status
+}
+
+deb_update() { apt_quiet update || { sleep 3 && apt_quiet update; }; }
+
+deb_install() { apt_quiet install -y --no-install-recommends "$@"; }
+
+# --- Fedora, RHEL ----------------------------------------------------------------------------------
+
+rpm_missing() {
+    local package
+    for package in "$@"; do
+        rpm -q --quiet --whatprovides "$package" || echo "$package"
+    done
+}
+
+rpm_known() { dnf -q list --available "$1" >/dev/null 2>&1; }
+
+rpm_lists() { :; }
+
+rpm_update() { :; }
+
+rpm_install() { as_root dnf -q -y install --setopt=install_weak_deps=False "$@" >/dev/null; }
+
+# --- both --------------------------------------------------------------------------------------------
+
+groups='' optional=''
+case ${1-} in
+build) groups=build ;;
+demo) groups='build demo' ;;
+test) groups='build demo test' optional=optional ;;
+-h | --help) usage 0 ;;
+*) usage 2 ;;
+esac
+if command -v apt-get >/dev/null && command -v dpkg-query >/dev/null; then
+    kind=deb
+elif command -v dnf >/dev/null && command -v rpm >/dev/null; then
+    kind=rpm
+else
+    say "neither apt-get nor dnf here: install by hand what ./configure and the tests ask for"
+    exit 0
+fi
+
+# shellcheck disable=SC2046  # lists of words
+missing=$(for group in $groups; do ${kind}_missing $(packages $kind "$group"); done)
+# shellcheck disable=SC2046
+wished=$(for group in $optional; do ${kind}_missing $(packages $kind "$group"); done)
+
+if [ -n "$missing" ] || { [ -n "$wished" ] && ! ${kind}_lists; }; then
+    ${kind}_update
+fi
+for package in $wished; do
+    if ${kind}_known "$package"; then
+        missing="$missing $package"
+    else
+        say "this distribution has no package $package: tests that need it are skipped"
+    fi
+done
+if [ -n "$missing" ]; then
+    # shellcheck disable=SC2086
+    set -- $missing
+    say "installing $*"
+    ${kind}_install "$@"
+fi
