@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Typed reads from JSON: tolerant of spelling, strict about the rest. */
+#include "core/bytes.h"
+#include "core/json.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+typedef struct fixture_t {
+    apr_pool_t *pool;
+    json_t *object;
+} fixture_t;
+
+static int setup(void **state)
+{
+    static const char text[] =
+        "{\"Text\":\"\xe4\xb8\xad\",\"empty\":\"\",\"null\":null,\"nul\":\"a\\u0000b\","
+        "\"int\":42,\"neg\":\"-7\",\"big\":\"99999999999999999999\",\"real\":1.5,\"hex\":\"0x1\","
+        "\"plus\":\"+1\",\"tail\":\"1 "
+        "\",\"minus\":\"-\",\"yes\":true,\"no\":false,\"yes_s\":\"True\","
+        "\"no_s\":\"false\",\"one\":1,\"zero\":\"0\",\"two\":2,\"list\":[1,2,\"3\"],"
+        "\"list_s\":\"[2,3]\",\"list_e\":[],\"list_x\":[1,\"a\"],\"list_b\":\"[1\",\"obj\":{},"
+        "\"dup\":1,\"Dup\":2}";
+    apr_pool_t *pool;
+    fixture_t *f;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    f = apr_palloc(pool, sizeof(*f));
+    f->pool = pool;
+    f->object = dt_json_parse(DT_SLICE(text));
+    *state = f;
+    return f->object ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    fixture_t *f = *state;
+
+    json_decref(f->object);
+    apr_pool_destroy(f->pool);
+    apr_terminate();
+    return 0;
+}
+
+static void only_one_whole_object_is_parsed(void **state)
+{
+    static const char *const refused[] = {"",
+                                          " ",
+                                          "[]",
+                                          "1",
+                                          "null",
+                                          "\"x\"",
+                                          "{",
+                                          "{}{}",
+                                          "{} x",
+                                          "{\"a\":1,\"a\":2}",
+                                          "{a:1}",
+                                          "{\"a\":1,}",
+                                          "<html>",
+                                          "{\"a\":\"\xff\"}",
+                                          "{\"a\":\"\\ud800\"}",
+                                          NULL};
+    json_t *object = dt_json_parse(DT_SLICE(" {} \r\n"));
+
+    (void)state;
+    assert_non_null(object);
+    json_decref(object);
+    for (const char *const *text = refused; *text; text++) {
+        assert_null(dt_json_parse(dt_slice(*text)));
+    }
+    assert_null(dt_json_parse((dt_slice_t){NULL, 0}));
+    assert_null(dt_json_parse((dt_slice_t){"{}\0", 3}));
+}
+
+static void deep_nesting_is_refused(void **state)
+{
+    fixture_t *f = *state;
+    apr_size_t depth = 100000;
+    char *text = apr_palloc(f->pool, depth + 6);
+
+    memcpy(text, "{\"a\":", 5);
+    memset(text + 5, '[', depth);
+    assert_null(dt_json_parse((dt_slice_t){text, depth + 5}));
+}
+
+static void keys_match_in_any_case(void **state)
+{
+    fixture_t *f = *state;
+
+    assert_string_equal(dt_json_text(f->pool, f->object, "tEXT"), "\xe4\xb8\xad");
+    assert_null(dt_json_get(f->object, "tex"));
+    assert_null(dt_json_get(NULL, "text"));
+    assert_null(dt_json_get(dt_json_get(f->object, "list"), "text"));
+}
+
+static void the_exact_key_comes_first(void **state)
+{
+    fixture_t *f = *state;
+
+    assert_int_equal(dt_json_number(f->object, "Dup", 0), 2);
+    assert_int_equal(dt_json_number(f->object, "dup", 0), 1);
+}
+
+static void a_text_is_a_string_or_a_whole_number(void **state)
+{
+    static const char *const none[] = {"empty", "null", "nul",    "real", "yes",
+                                       "list",  "obj",  "absent", NULL};
+    fixture_t *f = *state;
+
+    assert_string_equal(dt_json_text(f->pool, f->object, "int"), "42");
+    for (const char *const *name = none; *name; name++) {
+        assert_null(dt_json_text(f->pool, f->object, *name));
+    }
+}
+
+static void a_number_may_be_a_string(void **state)
+{
+    static const char *const none[] = {"text",  "empty", "null", "real", "hex",  "plus",   "tail",
+                                       "minus", "big",   "nul",  "yes",  "list", "absent", NULL};
+    fixture_t *f = *state;
+
+    assert_int_equal(dt_json_number(f->object, "int", 0), 42);
+    assert_int_equal(dt_json_number(f->object, "neg", 0), -7);
+    for (const char *const *name = none; *name; name++) {
+        assert_int_equal(dt_json_number(f->object, *name, -5), -5);
+    }
+}
+
+static void a_boolean_may_be_a_string_or_a_digit(void **state)
+{
+    fixture_t *f = *state;
+
+    assert_int_equal(dt_json_bool(f->object, "yes"), DT_TRUE);
+    assert_int_equal(dt_json_bool(f->object, "yes_s"), DT_TRUE);
+    assert_int_equal(dt_json_bool(f->object, "one"), DT_TRUE);
+    assert_int_equal(dt_json_bool(f->object, "no"), DT_FALSE);
+    assert_int_equal(dt_json_bool(f->object, "no_s"), DT_FALSE);
+    assert_int_equal(dt_json_bool(f->object, "zero"), DT_FALSE);
+}
+
+static void what_is_no_boolean_is_absent(void **state)
+{
+    static const char *const none[] = {"two",  "text", "null",   "empty",
+                                       "list", "obj",  "absent", NULL};
+    fixture_t *f = *state;
+
+    for (const char *const *name = none; *name; name++) {
+        assert_int_equal(dt_json_bool(f->object, *name), DT_ABSENT);
+    }
+}
+
+static void a_list_of_numbers_may_be_a_text(void **state)
+{
+    static const char *const none[] = {"list_e", "list_x", "list_b", "int",    "null",
+                                       "text",   "empty",  "obj",    "absent", NULL};
+    fixture_t *f = *state;
+
+    assert_string_equal(dt_json_number_list(f->pool, f->object, "list"), "1,2,3");
+    assert_string_equal(dt_json_number_list(f->pool, f->object, "list_s"), "2,3");
+    for (const char *const *name = none; *name; name++) {
+        assert_null(dt_json_number_list(f->pool, f->object, *name));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_one_whole_object_is_parsed),
+        cmocka_unit_test(deep_nesting_is_refused),
+        cmocka_unit_test(keys_match_in_any_case),
+        cmocka_unit_test(the_exact_key_comes_first),
+        cmocka_unit_test(a_text_is_a_string_or_a_whole_number),
+        cmocka_unit_test(a_number_may_be_a_string),
+        cmocka_unit_test(a_boolean_may_be_a_string_or_a_digit),
+        cmocka_unit_test(what_is_no_boolean_is_absent),
+        cmocka_unit_test(a_list_of_numbers_may_be_a_text),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

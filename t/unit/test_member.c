@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The member record: what must be in it, and what each attribute becomes. */
+#include "core/bytes.h"
+#include "core/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+static int setup(void **state)
+{
+    apr_pool_t *pool;
+    dt_call_t *call;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    call = apr_pcalloc(pool, sizeof(*call));
+    call->pool = pool;
+    call->now = apr_time_from_sec(1700000000);
+    call->host = "intra.example.com";
+    *state = call;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    apr_pool_destroy(((dt_call_t *)*state)->pool);
+    apr_terminate();
+    return 0;
+}
+
+static dt_http_response_t reply_of(int status, const char *body)
+{
+    return (dt_http_response_t){.status = status, .body = dt_slice(body)};
+}
+
+static dt_answer_t member_answer(dt_call_t *call, const char *record, dt_member_t *member,
+                                 dt_result_t *result)
+{
+    dt_http_response_t response =
+        reply_of(200, apr_psprintf(call->pool,
+                                   "{\"errcode\":0,\"request_id\":\"r1\",\"result\":%s}", record));
+
+    return dt_wire_member_reply(call, &response, member, result);
+}
+
+static void assert_why(const dt_result_t *result, dt_why_id_t id)
+{
+    assert_string_equal(result->why->name, dt_whys[id].name);
+    assert_int_equal(result->what, dt_whys[id].what);
+}
+
+static void a_member_record_is_read(void **state)
+{
+    dt_member_t m;
+    dt_result_t result;
+
+    assert_int_equal(
+        member_answer(*state,
+                      "{\"userid\":\"z\",\"unionid\":\"u\",\"name\":\"\xe5\xbc\xa0\","
+                      "\"mobile\":\"13800138000\",\"state_code\":\"86\",\"email\":\"e@x\","
+                      "\"org_email\":\"o@x\",\"job_number\":7,\"title\":\"T\",\"avatar\":\"h\","
+                      "\"dept_id_list\":[1,23],\"manager_userid\":\"m\",\"active\":true,"
+                      "\"disable_status\":false,\"extension\":\"{}\",\"admin\":true}",
+                      &m, &result),
+        DT_ANSWER_OK);
+    assert_string_equal(m.user_id, "z");
+    assert_string_equal(m.union_id, "u");
+    assert_string_equal(m.name, "\xe5\xbc\xa0");
+    assert_string_equal(m.mobile, "+8613800138000");
+    assert_string_equal(m.email, "e@x");
+    assert_string_equal(m.org_email, "o@x");
+    assert_string_equal(m.job_number, "7");
+    assert_string_equal(m.title, "T");
+    assert_string_equal(m.avatar, "h");
+    assert_string_equal(m.dept_ids, "1,23");
+    assert_string_equal(m.manager_userid, "m");
+    assert_true(m.active);
+    assert_false(m.disabled);
+}
+
+static void a_stringified_record_is_read_too(void **state)
+{
+    dt_member_t m;
+    dt_result_t result;
+
+    assert_int_equal(member_answer(*state,
+                                   "{\"userid\":\"z\",\"active\":\"true\",\"disable_status\":"
+                                   "\"true\",\"dept_id_list\":\"[2,3,4]\"}",
+                                   &m, &result),
+                     DT_ANSWER_OK);
+    assert_true(m.active);
+    assert_true(m.disabled);
+    assert_string_equal(m.dept_ids, "2,3,4");
+    assert_null(m.union_id);
+    assert_null(m.name);
+    assert_null(m.mobile);
+}
+
+static void a_record_that_does_not_say_active_is_no_answer(void **state)
+{
+    static const struct {
+        const char *record;
+        const char *lacks;
+    } rows[] = {
+        {"{\"userid\":\"z\"}", "active"},
+        {"{\"userid\":\"z\",\"active\":null}", "active"},
+        {"{\"userid\":\"z\",\"active\":\"maybe\"}", "active"},
+        {"{\"userid\":\"z\",\"active\":true,\"disable_status\":\"maybe\"}", "disable_status"},
+        {"{\"userid\":\"z\",\"active\":true,\"unionid\":{}}", "unionid"},
+        {"{\"active\":true}", "userid"},
+        {"[]", "userid"},
+    };
+    dt_call_t *call = *state;
+
+    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dt_member_t member;
+        dt_result_t result;
+        assert_int_equal(member_answer(call, rows[i].record, &member, &result), DT_ANSWER_FINAL);
+        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+        assert_string_equal(result.detail, apr_psprintf(call->pool,
+                                                        "v2/user/get: HTTP 200, no usable %s, "
+                                                        "request r1",
+                                                        rows[i].lacks));
+    }
+}
+
+static void an_inactive_member_is_an_answer(void **state)
+{
+    dt_member_t member;
+    dt_result_t result;
+
+    assert_int_equal(member_answer(*state, "{\"userid\":\"z\",\"active\":false}", &member, &result),
+                     DT_ANSWER_OK);
+    assert_false(member.active);
+}
+
+static void a_mobile_is_e164_or_nothing(void **state)
+{
+    static const struct {
+        const char *fields;
+        const char *mobile;
+    } rows[] = {
+        {"\"mobile\":\"13800138000\"", "+8613800138000"},
+        {"\"mobile\":13800138000", "+8613800138000"},
+        {"\"mobile\":\"91234567\",\"state_code\":\"852\"", "+85291234567"},
+        {"\"mobile\":\"4155551234\",\"state_code\":\"+1\"", "+14155551234"},
+        {"\"mobile\":\"91234567\",\"state_code\":\"\"", "+8691234567"},
+        {"\"mobile\":\"155****3240\",\"state_code\":\"86\"", NULL},
+        {"\"mobile\":\"+8613800138000\"", NULL},
+        {"\"mobile\":\"138 0013 8000\"", NULL},
+        {"\"mobile\":\"13800138000\",\"state_code\":\"x\"", NULL},
+        {"\"mobile\":\"13800138000\",\"state_code\":\"+\"", NULL},
+        {"\"mobile\":\"13800138000\",\"state_code\":\"086\"", NULL},
+        {"\"mobile\":\"13800138000\",\"state_code\":{}", NULL},
+        {"\"mobile\":\"12345678901234\",\"state_code\":\"86\"", NULL},
+        {"\"mobile\":\"\"", NULL},
+        {"\"state_code\":\"86\"", NULL},
+    };
+    dt_call_t *call = *state;
+
+    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dt_member_t member;
+        dt_result_t result;
+        const char *record =
+            apr_psprintf(call->pool, "{\"userid\":\"z\",\"active\":true,%s}", rows[i].fields);
+        assert_int_equal(member_answer(call, record, &member, &result), DT_ANSWER_OK);
+        if (rows[i].mobile) {
+            assert_non_null(member.mobile);
+            assert_string_equal(member.mobile, rows[i].mobile);
+        }
+        else {
+            assert_null(member.mobile);
+        }
+    }
+}
+
+static void every_attribute_has_its_value(void **state)
+{
+    dt_member_t member = {.user_id = "userid",
+                          .union_id = "unionid",
+                          .name = "name",
+                          .mobile = "mobile",
+                          .email = "email",
+                          .org_email = "org_email",
+                          .job_number = "job_number",
+                          .title = "title",
+                          .avatar = "avatar",
+                          .dept_ids = "dept_ids",
+                          .manager_userid = "manager_userid"};
+
+    (void)state;
+    for (const char *const *name = dt_member_attributes; *name; name++) {
+        assert_string_equal(dt_member_attribute(&member, *name), *name);
+    }
+    assert_string_equal(dt_member_attribute(&member, "userid"), "userid");
+    assert_string_equal(dt_member_attribute(&member, "unionid"), "unionid");
+    assert_null(dt_member_attribute(&member, "Name"));
+    assert_null(dt_member_attribute(&member, "active"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_member_record_is_read),
+        cmocka_unit_test(a_stringified_record_is_read_too),
+        cmocka_unit_test(a_record_that_does_not_say_active_is_no_answer),
+        cmocka_unit_test(an_inactive_member_is_an_answer),
+        cmocka_unit_test(a_mobile_is_e164_or_nothing),
+        cmocka_unit_test(every_attribute_has_its_value),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

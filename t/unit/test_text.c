@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Languages, escaping and page templates. */
+#include "core/text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <apr_general.h>
+
+static int setup(void **state)
+{
+    apr_pool_t *pool;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    *state = pool;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    apr_pool_destroy(*state);
+    apr_terminate();
+    return 0;
+}
+
+static void chinese_wins_when_it_is_wanted_as_much_as_english(void **state)
+{
+    static const char *const chinese[] = {"zh",
+                                          "zh-CN",
+                                          "ZH-hant-TW",
+                                          "zh-CN,zh;q=0.9,en;q=0.8",
+                                          "en;q=0.5,zh;q=0.5",
+                                          "fr,zh;q=0.1",
+                                          "en;q=0,zh;q=0.001",
+                                          "zh;q=0,zh-TW",
+                                          "*,zh;q=0.5",
+                                          " zh ; q=1 ",
+                                          NULL};
+
+    (void)state;
+    for (const char *const *header = chinese; *header; header++) {
+        assert_int_equal(dt_text_language(*header), DT_ZH);
+    }
+}
+
+static void english_is_for_everybody_else(void **state)
+{
+    static const char *const english[] = {
+        "",  "en",     "en-US,en;q=0.9,zh-CN;q=0.8", "fr",       "*",   "zh;q=0", "zha",
+        "z", "zhx-CN", "en;q=0.9,zh;q=0.899",        "zh;q=abc", ",,;", "x-zh",   NULL};
+
+    (void)state;
+    assert_int_equal(dt_text_language(NULL), DT_EN);
+    for (const char *const *header = english; *header; header++) {
+        assert_int_equal(dt_text_language(*header), DT_EN);
+    }
+}
+
+static void each_language_has_its_tag(void **state)
+{
+    (void)state;
+    assert_string_equal(dt_text_tag(DT_EN), "en");
+    assert_string_equal(dt_text_tag(DT_ZH), "zh-CN");
+}
+
+static void html_is_escaped(void **state)
+{
+    assert_string_equal(dt_text_html(*state, "<a href=\"x\" b='y'>&amp;</a>"),
+                        "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;amp;&lt;/a&gt;");
+    assert_string_equal(dt_text_html(*state, "\t\n\r\x01\x1b\x7f"),
+                        "&#9;&#10;&#13;&#65533;&#65533;&#65533;");
+    assert_string_equal(dt_text_html(*state, "\xe4\xb8\xad%s%n/`="), "\xe4\xb8\xad%s%n/`=");
+    assert_string_equal(dt_text_html(*state, ""), "");
+}
+
+static const dt_text_value_t values[] = {{"name", "<Wang>"}, {"empty", ""}, {"none", NULL},
+                                         {"tag", "%{name}"}, {"a_1", "1"},  {NULL, NULL}};
+
+static void assert_page(apr_pool_t *pool, const char *page, const char *expected)
+{
+    char *got = dt_text_page(pool, page, values);
+
+    if (!expected) {
+        assert_null(got);
+        return;
+    }
+    assert_non_null(got);
+    assert_string_equal(got, expected);
+}
+
+static void values_are_filled_in_and_escaped(void **state)
+{
+    assert_page(*state, "<p>%{name}, %{a_1}%{empty}%{none}%{nobody}.", "<p>&lt;Wang&gt;, 1.");
+    assert_page(*state, "", "");
+}
+
+static void a_value_is_never_read_as_a_template(void **state)
+{
+    assert_page(*state, "%{tag}", "%{name}");
+}
+
+static void a_percent_sign_is_written_twice_or_alone(void **state)
+{
+    assert_page(*state, "100%% 5% %%{name} %", "100% 5% %{name} %");
+    assert_page(*state, "%%%{a_1}%%", "%1%");
+}
+
+static void a_condition_keeps_what_it_holds_only_with_a_value(void **state)
+{
+    assert_page(*state, "a%{?name}b%{a_1}%{/name}c", "ab1c");
+    assert_page(*state, "a%{?empty}b%{a_1}%%%{/empty}c", "ac");
+    assert_page(*state, "a%{?none}b%{/none}c%{?nobody}d%{/nobody}", "ac");
+}
+
+static void conditions_nest(void **state)
+{
+    assert_page(*state, "%{?name}a%{?empty}b%{?a_1}c%{/a_1}d%{/empty}e%{?a_1}f%{/a_1}%{/name}g",
+                "aefg");
+    assert_page(*state, "%{?empty}a%{?name}b%{/name}c%{/empty}d", "d");
+    assert_page(*state, "%{?name}%{?name}a%{/name}b%{/name}", "ab");
+}
+
+static void a_malformed_template_is_no_page(void **state)
+{
+    static const char *const malformed[] = {"%{",
+                                            "%{name",
+                                            "%{}",
+                                            "%{?}",
+                                            "%{/}",
+                                            "%{na me}",
+                                            "%{?name}",
+                                            "%{/name}",
+                                            "%{?name}%{/a_1}",
+                                            "%{?name}%{?a_1}%{/name}%{/a_1}",
+                                            "%{name}%{/name}",
+                                            "%{%{name}}",
+                                            "%{?empty}%{",
+                                            "%{?empty}%{bad-name}%{/empty}",
+                                            "%{?empty}",
+                                            NULL};
+
+    for (const char *const *page = malformed; *page; page++) {
+        assert_page(*state, *page, NULL);
+    }
+}
+
+static void conditions_nest_eight_deep(void **state)
+{
+    char page[9 * 16 + 1] = "";
+
+    for (int i = 0; i < 9; i++) {
+        memcpy(page + strlen(page), "%{?a_1}", 8);
+    }
+    for (int i = 0; i < 9; i++) {
+        memcpy(page + strlen(page), "%{/a_1}", 8);
+    }
+    assert_page(*state, page, NULL);
+    page[strlen(page) - 7] = '\0';
+    assert_page(*state, page + 7, "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(chinese_wins_when_it_is_wanted_as_much_as_english),
+        cmocka_unit_test(english_is_for_everybody_else),
+        cmocka_unit_test(each_language_has_its_tag),
+        cmocka_unit_test(html_is_escaped),
+        cmocka_unit_test(values_are_filled_in_and_escaped),
+        cmocka_unit_test(a_value_is_never_read_as_a_template),
+        cmocka_unit_test(a_percent_sign_is_written_twice_or_alone),
+        cmocka_unit_test(a_condition_keeps_what_it_holds_only_with_a_value),
+        cmocka_unit_test(conditions_nest),
+        cmocka_unit_test(a_malformed_template_is_no_page),
+        cmocka_unit_test(conditions_nest_eight_deep),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

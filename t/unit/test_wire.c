@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* DingTalk's messages: what we send, and what we make of each kind of reply. */
+#include "core/answer.h"
+#include "core/bytes.h"
+#include "core/wire.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <apr_general.h>
+#include <apr_strings.h>
+
+static const dt_app_t app = {.client_id = "dingid",
+                             .client_secret = "s\"ecret",
+                             .corp_id = "dingcorp",
+                             .login_url = "https://login.example",
+                             .api_url = "https://api.example",
+                             .oapi_url = "https://oapi.example/base"};
+
+static int setup(void **state)
+{
+    apr_pool_t *pool;
+    dt_call_t *call;
+
+    apr_initialize();
+    apr_pool_create(&pool, NULL);
+    call = apr_pcalloc(pool, sizeof(*call));
+    call->pool = pool;
+    call->now = apr_time_from_sec(1700000000);
+    call->host = "intra.example.com";
+    *state = call;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    apr_pool_destroy(((dt_call_t *)*state)->pool);
+    apr_terminate();
+    return 0;
+}
+
+static dt_http_response_t reply_of(int status, const char *body)
+{
+    return (dt_http_response_t){.status = status, .body = dt_slice(body)};
+}
+
+/* The answer to one reply of getbyunionid. */
+static dt_answer_t user_id_answer(dt_call_t *call, int status, const char *body,
+                                  dt_result_t *result)
+{
+    dt_http_response_t response = reply_of(status, body);
+    const char *user_id;
+    int contact_type;
+
+    return dt_wire_user_id_reply(call, &response, &user_id, &contact_type, result);
+}
+
+static dt_answer_t me_answer(dt_call_t *call, int status, const char *body, dt_result_t *result)
+{
+    dt_http_response_t response = reply_of(status, body);
+    const char *union_id;
+
+    return dt_wire_me_reply(call, &response, &union_id, result);
+}
+
+static dt_answer_t app_token_answer(dt_call_t *call, int status, const char *body,
+                                    dt_result_t *result)
+{
+    dt_http_response_t response = reply_of(status, body);
+    const char *token;
+    apr_interval_time_t lifetime;
+
+    return dt_wire_app_token_reply(call, &response, &token, &lifetime, result);
+}
+
+static void assert_why(const dt_result_t *result, dt_why_id_t id)
+{
+    assert_string_equal(result->why->name, dt_whys[id].name);
+    assert_int_equal(result->what, dt_whys[id].what);
+}
+
+/* --- requests --- */
+
+static void the_code_is_sent_as_json(void **state)
+{
+    dt_http_request_t request;
+
+    dt_wire_user_token(&app, *state, "a\"b&c", &request);
+    assert_string_equal(request.method, "POST");
+    assert_string_equal(request.url, "https://api.example/v1.0/oauth2/userAccessToken");
+    assert_string_equal(request.body.data,
+                        "{\"clientId\":\"dingid\",\"clientSecret\":\"s\\\"ecret\","
+                        "\"code\":\"a\\\"b&c\",\"grantType\":\"authorization_code\"}");
+    assert_int_equal(request.body.len, strlen(request.body.data));
+    assert_string_equal(request.headers[0].name, "Content-Type");
+    assert_string_equal(request.headers[0].value, "application/json");
+    assert_null(request.headers[1].name);
+}
+
+static void the_user_token_travels_in_its_header(void **state)
+{
+    dt_http_request_t request;
+
+    dt_wire_me(&app, *state, "usertoken", &request);
+    assert_string_equal(request.method, "GET");
+    assert_string_equal(request.url, "https://api.example/v1.0/contact/users/me");
+    assert_string_equal(request.headers[0].name, "x-acs-dingtalk-access-token");
+    assert_string_equal(request.headers[0].value, "usertoken");
+    assert_null(request.headers[1].name);
+    assert_int_equal(request.body.len, 0);
+}
+
+static void the_app_asks_for_its_token(void **state)
+{
+    dt_http_request_t request;
+
+    dt_wire_app_token(&app, *state, &request);
+    assert_string_equal(request.method, "POST");
+    assert_string_equal(request.url, "https://api.example/v1.0/oauth2/accessToken");
+    assert_string_equal(request.body.data, "{\"appKey\":\"dingid\",\"appSecret\":\"s\\\"ecret\"}");
+}
+
+static void the_app_token_travels_encoded_in_the_query(void **state)
+{
+    dt_http_request_t request;
+
+    dt_wire_user_id(&app, *state, "to/k+n&x=1", "uNion\"1", &request);
+    assert_string_equal(request.method, "POST");
+    assert_string_equal(request.url, "https://oapi.example/base/topapi/user/getbyunionid"
+                                     "?access_token=to%2Fk%2Bn%26x%3D1");
+    assert_string_equal(request.body.data, "{\"unionid\":\"uNion\\\"1\"}");
+    assert_string_equal(request.headers[0].name, "Content-Type");
+    dt_wire_member(&app, *state, "tok", "zhang", &request);
+    assert_string_equal(request.url,
+                        "https://oapi.example/base/topapi/v2/user/get?access_token=tok");
+    assert_string_equal(request.body.data, "{\"userid\":\"zhang\",\"language\":\"zh_CN\"}");
+}
+
+static void a_text_that_is_not_utf8_sends_an_empty_object(void **state)
+{
+    dt_http_request_t request;
+
+    dt_wire_user_token(&app, *state, "\xff", &request);
+    assert_string_equal(request.body.data, "{}");
+}
+
+/* --- replies: good ones --- */
+
+static void a_user_token_reply_is_read(void **state)
+{
+    dt_http_response_t response = reply_of(200, "{\"accessToken\":\"abcd\",\"refreshToken\":\"e\","
+                                                "\"expireIn\":7200,\"corpId\":\"dingcorp\"}");
+    const char *token = NULL;
+    const char *corp = NULL;
+    dt_result_t result;
+
+    assert_int_equal(dt_wire_user_token_reply(*state, &response, &token, &corp, &result),
+                     DT_ANSWER_OK);
+    assert_string_equal(token, "abcd");
+    assert_string_equal(corp, "dingcorp");
+}
+
+static void a_user_token_may_come_without_organisation(void **state)
+{
+    static const char *const replies[] = {"{\"accessToken\":\"a\"}",
+                                          "{\"accessToken\":\"a\",\"corpId\":null}",
+                                          "{\"access_token\":\"a\",\"corpId\":\"\"}", NULL};
+
+    for (const char *const *body = replies; *body; body++) {
+        dt_http_response_t response = reply_of(200, *body);
+        const char *token;
+        const char *corp = "unset";
+        dt_result_t result;
+        assert_int_equal(dt_wire_user_token_reply(*state, &response, &token, &corp, &result),
+                         DT_ANSWER_OK);
+        assert_null(corp);
+    }
+}
+
+static void an_odd_organisation_is_not_an_absent_one(void **state)
+{
+    static const char *const replies[] = {"{\"accessToken\":\"a\",\"corpId\":[\"x\"]}",
+                                          "{\"accessToken\":\"a\",\"corpId\":true}",
+                                          "{\"accessToken\":\"a\",\"corpId\":\"a\\u0000b\"}",
+                                          "{\"accessToken\":\"a\",\"corpId\":\"a\\nb\"}", NULL};
+
+    for (const char *const *body = replies; *body; body++) {
+        dt_http_response_t response = reply_of(200, *body);
+        const char *token = NULL;
+        const char *corp = NULL;
+        dt_result_t result;
+        assert_int_equal(dt_wire_user_token_reply(*state, &response, &token, &corp, &result),
+                         DT_ANSWER_FINAL);
+        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+        assert_null(token);
+    }
+}
+
+static void every_spelling_of_the_lifetime_is_read(void **state)
+{
+    static const struct {
+        const char *body;
+        int seconds;
+    } rows[] = {
+        {"{\"accessToken\":\"a\",\"expireIn\":60}", 60},
+        {"{\"accessToken\":\"a\",\"expiresIn\":\"61\"}", 61},
+        {"{\"AccessToken\":\"a\",\"ExpireIn\":62}", 62},
+        {"{\"errcode\":0,\"access_token\":\"a\",\"expires_in\":63}", 63},
+        {"{\"errcode\":\"0\",\"access_token\":\"a\",\"expires_in\":64}", 64},
+        {"{\"accessToken\":\"a\"}", 7200},
+        {"{\"accessToken\":\"a\",\"expireIn\":86401}", 86400},
+        {"{\"accessToken\":\"a\",\"expireIn\":9223372036854775807}", 86400},
+    };
+
+    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        dt_http_response_t response = reply_of(200, rows[i].body);
+        const char *token = NULL;
+        apr_interval_time_t lifetime = 0;
+        dt_result_t result;
+        assert_int_equal(dt_wire_app_token_reply(*state, &response, &token, &lifetime, &result),
+                         DT_ANSWER_OK);
+        assert_string_equal(token, "a");
+        assert_int_equal(lifetime, apr_time_from_sec(rows[i].seconds));
+    }
+}
+
+static void a_lifetime_that_makes_no_sense_is_refused(void **state)
+{
+    static const char *const replies[] = {"{\"accessToken\":\"a\",\"expireIn\":0}",
+                                          "{\"accessToken\":\"a\",\"expireIn\":-1}",
+                                          "{\"accessToken\":\"a\",\"expireIn\":\"soon\"}", NULL};
+    dt_result_t result;
+
+    for (const char *const *body = replies; *body; body++) {
+        assert_int_equal(app_token_answer(*state, 200, *body, &result), DT_ANSWER_FINAL);
+        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+        assert_string_equal(result.detail, "accessToken: HTTP 200, no usable expireIn");
+    }
+}
+
+/* A reply with a token of len bytes. */
+static const char *token_reply(apr_pool_t *pool, apr_size_t len)
+{
+    char *token = apr_pcalloc(pool, len + 1);
+
+    memset(token, 't', len);
+    return apr_psprintf(pool, "{\"accessToken\":\"%s\"}", token);
+}
+
+static void a_token_is_bounded_and_visible_ascii(void **state)
+{
+    static const char *const odd[] = {"{\"accessToken\":\"\"}",
+                                      "{\"accessToken\":null}",
+                                      "{\"accessToken\":\"a b\"}",
+                                      "{\"accessToken\":\"a\\r\\nX: y\"}",
+                                      "{\"accessToken\":\"a\\u0000b\"}",
+                                      "{\"accessToken\":\"\xe4\xb8\xad\"}",
+                                      "{\"accessToken\":[\"a\"]}",
+                                      "{}",
+                                      NULL};
+    dt_call_t *call = *state;
+    dt_result_t result;
+
+    for (const char *const *body = odd; *body; body++) {
+        assert_int_equal(app_token_answer(call, 200, *body, &result), DT_ANSWER_FINAL);
+        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+    }
+    assert_int_equal(app_token_answer(call, 200, token_reply(call->pool, DT_TOKEN_MAX), &result),
+                     DT_ANSWER_OK);
+    assert_int_equal(app_token_answer(call, 200, token_reply(call->pool, DT_TOKEN_MAX + 1),
+                                      &result),
+                     DT_ANSWER_FINAL);
+}
+
+static void only_the_unionid_of_me_counts(void **state)
+{
+    dt_http_response_t response = reply_of(200, "{\"nick\":\"Z\",\"unionId\":\"uNion1\","
+                                                "\"openId\":\"o\",\"visitor\":false}");
+    const char *union_id = NULL;
+    dt_result_t result;
+
+    assert_int_equal(dt_wire_me_reply(*state, &response, &union_id, &result), DT_ANSWER_OK);
+    assert_string_equal(union_id, "uNion1");
+    assert_int_equal(me_answer(*state, 200, "{\"nick\":\"Z\",\"openId\":\"o\"}", &result),
+                     DT_ANSWER_FINAL);
+    assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+}
+
+static void a_userid_comes_with_its_kind_of_contact(void **state)
+{
+    dt_http_response_t response =
+        reply_of(200, "{\"errcode\":0,\"errmsg\":\"ok\",\"result\":{\"contact_type\":1,"
+                      "\"userid\":\"zhangsan\"},\"request_id\":\"r\"}");
+    const char *user_id = NULL;
+    int contact_type = -1;
+    dt_result_t result;
+
+    assert_int_equal(dt_wire_user_id_reply(*state, &response, &user_id, &contact_type, &result),
+                     DT_ANSWER_OK);
+    assert_string_equal(user_id, "zhangsan");
+    assert_int_equal(contact_type, 1);
+}
+
+static void a_userid_without_its_kind_of_contact_is_no_answer(void **state)
+{
+    static const char *const replies[] = {
+        "{\"errcode\":0,\"result\":{\"userid\":\"z\"}}",
+        "{\"errcode\":0,\"result\":{\"userid\":\"z\",\"contact_type\":null}}",
+        "{\"errcode\":0,\"result\":{\"userid\":\"z\",\"contact_type\":\"x\"}}",
+        "{\"errcode\":0,\"result\":{\"userid\":\"z\",\"contact_type\":-1}}",
+        "{\"errcode\":0,\"result\":{\"userid\":\"z\",\"contact_type\":4294967296}}",
+        "{\"errcode\":0,\"result\":{\"contact_type\":0}}",
+        "{\"errcode\":0,\"result\":{\"contact_type\":0,\"userid\":\"\"}}",
+        "{\"errcode\":0,\"result\":{\"contact_type\":0,\"userid\":\"a\\u0007\"}}",
+        "{\"errcode\":0,\"result\":[]}",
+        "{\"errcode\":0,\"result\":null}",
+        "{\"errcode\":0}",
+        NULL};
+    dt_result_t result;
+
+    for (const char *const *body = replies; *body; body++) {
+        assert_int_equal(user_id_answer(*state, 200, *body, &result), DT_ANSWER_FINAL);
+        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+    }
+}
+
+static void an_id_may_have_256_bytes_and_no_more(void **state)
+{
+    dt_call_t *call = *state;
+    char *id = apr_pcalloc(call->pool, 258);
+    dt_result_t result;
+
+    memset(id, 'u', 256);
+    assert_int_equal(me_answer(call, 200, apr_psprintf(call->pool, "{\"unionId\":\"%s\"}", id),
+                               &result),
+                     DT_ANSWER_OK);
+    id[256] = 'u';
+    assert_int_equal(me_answer(call, 200, apr_psprintf(call->pool, "{\"unionId\":\"%s\"}", id),
+                               &result),
+                     DT_ANSWER_FINAL);
+    assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_code_is_sent_as_json),
+        cmocka_unit_test(the_user_token_travels_in_its_header),
+        cmocka_unit_test(the_app_asks_for_its_token),
+        cmocka_unit_test(the_app_token_travels_encoded_in_the_query),
+        cmocka_unit_test(a_text_that_is_not_utf8_sends_an_empty_object),
+        cmocka_unit_test(a_user_token_reply_is_read),
+        cmocka_unit_test(a_user_token_may_come_without_organisation),
+        cmocka_unit_test(an_odd_organisation_is_not_an_absent_one),
+        cmocka_unit_test(every_spelling_of_the_lifetime_is_read),
+        cmocka_unit_test(a_lifetime_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_token_is_bounded_and_visible_ascii),
+        cmocka_unit_test(only_the_unionid_of_me_counts),
+        cmocka_unit_test(a_userid_comes_with_its_kind_of_contact),
+        cmocka_unit_test(a_userid_without_its_kind_of_contact_is_no_answer),
+        cmocka_unit_test(an_id_may_have_256_bytes_and_no_more),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
