@@ -1,0 +1,126 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Every guard finds what it is for: small trees, each with one fault, and one without any."""
+
+import pathlib
+import sys
+import tempfile
+
+import directives
+import exports
+import headings
+import layers
+import lognumbers
+import sizes
+import sources
+import strings
+
+C = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Idea of this file. */\n"
+PY = '# SPDX-License-Identifier: Apache-2.0\n"""Idea of this file."""\n'
+LONG = "\n".join(["int long_one(int a,", "             int b)", "{", *["    a++;"] * 99, "}", ""])
+
+GOOD = {
+    "Makefile.am": "core = src/core/a.c \\\n\tsrc/provider/curl.c src/httpd/b.c\n"
+                   "tests = t/unit/test_a\n",
+    "README.md": "| `DingTalkClientID` | the id |\n",
+    "conf/auth_dingtalk.conf": "# DingTalkClientID dingxyz\n",
+    "mod_auth_dingtalk.c": C + "#include <httpd.h>\n",
+    "src/core/a.c": C + '#include "core/a.h"\n#include <apr_time.h>\n/* time() strcpy() */\n',
+    "src/core/a.h": C + "#include <apr_pools.h>\n#include <string.h>\n",
+    "src/provider/curl.c": C + '#include "core/a.h"\n#include <curl/curl.h>\n',
+    "src/httpd/b.c": C + '#include "provider/curl.h"\n#include <http_log.h>\n'
+                     'int f(void)\n{\n    ap_log_rerror(X, DTNO(0001) "a (b");\n}\n',
+    "src/httpd/config.def": C + "DIRECTIVE(DingTalkClientID, text)\n",
+    "src/httpd/log.h": C + "#define DTNO(n) \"DT\" #n \": \"\n",
+    "t/unit/test_a.c": C,
+    "t/lib/x.py": PY,
+}
+
+# guard, file, what is written there instead (None: no such file), what the complaint must say
+BAD = [
+    (layers, "src/core/a.c", C + "#include <httpd.h>\n", "src/core/a.c:3: includes httpd.h"),
+    (layers, "src/core/a.c", C + '# include "provider/curl.h"\n', "src/core/a.c:3: includes"),
+    (layers, "src/core/a.h", C + "\n#include <http_log.h>\n", "src/core/a.h:4: includes"),
+    (layers, "src/core/a.c", C + "#include <curl/curl.h>\n", "src/core/a.c:3: includes"),
+    (layers, "src/core/a.c", C + '#include "a.h"\n', "src/core/a.c:3: includes a.h"),
+    (layers, "src/core/a.c", C + "long f(void) { return apr_time_now(); }\n", "apr_time_now"),
+    (layers, "src/provider/curl.c", C + '#include "httpd/config.h"\n', "curl.c:3: includes"),
+    (layers, "src/provider/curl.c", C + "#include <util_mutex.h>\n", "curl.c:3: includes"),
+    (layers, "src/httpd/b.c", C + "#include <curl/curl.h>\n", "src/httpd/b.c:3: includes"),
+    (layers, "src/other/x.c", C, "src/other/x.c: in no layer"),
+    (directives, "conf/auth_dingtalk.conf", "DingTalkOther x\n", "DingTalkClientID is not in conf"),
+    (directives, "conf/auth_dingtalk.conf", "#DingTalkClientID x\n<DingTalkOther>\n", "dingtalk.conf:2:"),
+    (directives, "README.md", "nothing\n", "DingTalkClientID is not in README.md"),
+    (directives, "README.md", "DingTalkClientID\nDingTalkGone\n", "README.md:2: there is no"),
+    (directives, "src/httpd/config.def", C, "no DIRECTIVE"),
+    (lognumbers, "src/httpd/c.c", C + "x(DTNO(0001));\n", "c.c:3: DT0001 is already in src/httpd/b"),
+    (lognumbers, "src/httpd/b.c", C + "x(DTNO(12));\n", "b.c:3: DTNO(12) has not four digits"),
+    (lognumbers, "src/httpd/b.c", C + "ap_log_error(X,\n  f(1), 2);\nDTNO(0002)\n", "b.c:3: a log"),
+    (lognumbers, "mod_auth_dingtalk.c", C + "ap_log_cerror(X);\n", "dingtalk.c:3: a log call"),
+    (sizes, "src/core/a.c", C + LONG, "src/core/a.c:3: long_one() has 103 lines"),
+    (sizes, "src/core/a.h", C + "\n" * 499, "src/core/a.h: 501 lines"),
+    (sizes, "t/lib/x.py", PY + "\n" * 499, "t/lib/x.py: 501 lines"),
+    (sizes, "demo", "#!/bin/sh\n" + "\n" * 500, "demo: 501 lines"),
+    (headings, "src/core/a.c", "/* Idea. */\n", "src/core/a.c:1: the first line is no SPDX"),
+    (headings, "src/core/a.c", C.splitlines()[0] + "\nint a;\n", "a.c:1: no comment follows"),
+    (headings, "src/core/a.h", C.splitlines()[0] + "\n/* a.h */\n", "a.h:1: the comment after"),
+    (headings, "t/lib/x.py", "import os\n", "t/lib/x.py:1: the first line is no SPDX"),
+    (headings, "runtests", "#!/bin/sh\nset -e\n", "runtests:1: the first line is no SPDX"),
+    (strings, "src/core/a.c", C + "void f(void)\n{\n    strcpy(a, b);\n}\n", "src/core/a.c:5: strcpy"),
+    (strings, "mod_auth_dingtalk.c", C + "x = alloca (3);\n", "dingtalk.c:3: alloca"),
+    (sources, "src/core/new.c", C, "src/core/new.c: not in Makefile.am"),
+    (sources, "t/unit/test_new.c", C, "t/unit/test_new.c: not in Makefile.am"),
+    (sources, "t/unit/test_a.c", None, "Makefile.am:3: there is no t/unit/test_a.c"),
+]
+
+OBJDUMP = """
+0000000000000000 l    d  .bss\t0000000000000000 .bss
+0000000000000000 l     O .bss\t0000000000000004 counter
+0000000000000000 g     O .data\t0000000000000008 shared
+0000000000000000 l     O .tbss\t0000000000000004 per_thread
+0000000000000000 l     O .data.rel.ro.local\t0000000000000040 constant_table
+0000000000000000 l     O .rodata\t0000000000000040 text
+0000000000000000 g     F .text\t0000000000000040 function
+"""
+
+
+def _tree(folder, changes):
+    for name, content in {**GOOD, **changes}.items():
+        if content is not None:
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+
+
+def _complaints(guard, changes):
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder).resolve()
+        _tree(root, changes)
+        if guard is sizes:
+            return sizes.check(root, note=lambda said: None)
+        return guard.check(root)
+
+
+def main():
+    """Run all cases; exit status 1 when a guard is blind or sees ghosts."""
+    failures = []
+    for guard in (layers, directives, lognumbers, sizes, headings, strings, sources):
+        said = _complaints(guard, {})
+        if said:
+            failures.append(f"{guard.__name__} complains about a good tree: {said}")
+    for guard, name, content, wanted in BAD:
+        said = _complaints(guard, {name: content})
+        if not any(wanted in complaint for complaint in said):
+            failures.append(f"{guard.__name__} misses {wanted!r} in {name}: {said}")
+    if layers.writable(OBJDUMP) != ["counter", "shared", "per_thread"]:
+        failures.append(f"layers.writable finds {layers.writable(OBJDUMP)}")
+    if exports.exported("0000 D a_module\n0000 T leaked\n") != ["a_module", "leaked"]:
+        failures.append("exports.exported does not read nm")
+    for failure in failures:
+        print(failure)
+    print(f"{len(BAD) + 9} cases, {len(failures)} failed")
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()
