@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures: one simulator per worker, one httpd per configuration and test file, audited logs."""
+
+import pathlib
+import shutil
+import sys
+import tempfile
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from lib import site as sites  # noqa: E402
+from lib.app import Application  # noqa: E402
+from lib.browser import Client  # noqa: E402
+from lib.build import Build  # noqa: E402
+from lib.clock import Clock  # noqa: E402
+from lib.httpd import Httpd  # noqa: E402
+from lib.sim import Simulator  # noqa: E402
+from lib.tls import Authority  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def build():
+    """Where the module and httpd are."""
+    return Build()
+
+
+@pytest.fixture(scope="session")
+def running_simulator():
+    """The simulator of this worker."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sim(running_simulator):
+    """The simulator, as new."""
+    running_simulator.reset()
+    return running_simulator
+
+
+@pytest.fixture(scope="session")
+def backend():
+    """The sample application behind ProxyPass."""
+    with Application() as application:
+        yield application
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """A certificate authority."""
+    folder = tempfile.mkdtemp(prefix="dt-ca-")
+    yield Authority(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+class Farm:
+    """The httpds of one test file, shared by tests that want the same configuration."""
+
+    def __init__(self, build_facts):
+        self.build = build_facts
+        self.shared = {}
+        self.single = []
+
+    def get(self, config, fresh=False, **options):
+        """A started httpd with this configuration; fresh: for this test alone."""
+        key = (config, *sorted((name, repr(value)) for name, value in options.items()))
+        if not fresh and key in self.shared:
+            return self.shared[key]
+        httpd = Httpd(config=config, build=self.build, **options)
+        if fresh:
+            self.single.append(httpd)
+        else:
+            self.shared[key] = httpd
+        try:
+            return httpd.start()
+        except Exception:
+            self.shared.pop(key, None)
+            httpd.stop(remove=True)
+            raise
+
+    def all(self):
+        """All of them."""
+        return [*self.shared.values(), *self.single]
+
+    def end_test(self):
+        """Audit all logs and stop what only one test wanted; the complaints."""
+        for httpd in self.single:
+            httpd.stop()
+        complaints = [line for httpd in self.all() for line in httpd.log.audit()]
+        for httpd in self.single:
+            httpd.stop(remove=True)
+        self.single = []
+        return complaints
+
+    def end(self):
+        """Stop everything."""
+        for httpd in self.all():
+            httpd.stop(remove=True)
+
+
+@pytest.fixture(scope="module")
+def farm(build):
+    """The httpds of this test file."""
+    farm = Farm(build)
+    yield farm
+    farm.end()
+
+
+@pytest.fixture
+def serve(farm):
+    """serve(config, …) gives a running httpd; after the test its error log is audited."""
+    yield farm.get
+    complaints = farm.end_test()
+    assert not complaints, "error log:\n" + "\n".join(complaints)
+
+
+@pytest.fixture
+def site(serve, sim):
+    """The usual site: /app is protected, the application is the simulator's."""
+    return serve(sites.protected(sim))
+
+
+@pytest.fixture
+def browser(site, sim):
+    """A new browser on the usual site."""
+    return Client(site, sim)
+
+
+@pytest.fixture
+def visit(sim):
+    """visit(httpd, …) gives a new browser on any httpd."""
+    return lambda httpd, **options: Client(httpd, sim, **options)
+
+
+@pytest.fixture
+def clock():
+    """A clock for one httpd."""
+    clock = Clock()
+    yield clock
+    clock.remove()
+
+
+@pytest.fixture(params=["event", "worker", "prefork"])
+def mpm(request):
+    """Each MPM."""
+    return request.param

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the build tree put the module and which httpd it was built for."""
+
+import json
+import os
+import pathlib
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+class Build:
+    """The facts that configure wrote into t/build.json of the build folder.
+
+    The folder is DT_BUILD in the environment, else `build` beside the sources, else the sources.
+    """
+
+    def __init__(self, folder=None):
+        self.folder = self._find(folder or os.environ.get("DT_BUILD"))
+        with open(self.folder / "t" / "build.json", encoding="utf-8") as file:
+            facts = json.load(file)
+        self.facts = facts
+        self.module = facts["module"]
+        self.httpd = facts["httpd"]
+        self.libexecdir = pathlib.Path(facts["libexecdir"])
+        preload = facts.get("preload") or ""
+        self.preload = preload if isinstance(preload, str) else ":".join(preload)
+
+    @staticmethod
+    def _find(folder):
+        if folder:
+            return pathlib.Path(folder).resolve()
+        for candidate in (ROOT / "build", ROOT):
+            if (candidate / "t" / "build.json").exists():
+                return candidate
+        raise FileNotFoundError("no t/build.json: run ./configure first or set DT_BUILD")
+
+    def environment(self):
+        """The environment httpd needs: with sanitizers, their libraries must be loaded first."""
+        if not self.preload:
+            return {}
+        return {
+            "LD_PRELOAD": self.preload,
+            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1",
+        }

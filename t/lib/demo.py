@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: httpd with the module, the simulator and the sample application, on loopback."""
+
+import argparse
+import signal
+import socket
+import sys
+import threading
+from urllib.parse import unquote
+
+from .app import Application
+from .browser import Client
+from .build import ROOT
+from .httpd import Httpd, HttpdFailed
+from .sim import Simulator
+
+DEFAULT_PORT = 8080
+MEMBER = "zhangsan"
+
+
+class DemoFailed(Exception):
+    """The demo did not work; the text says at which step."""
+
+
+def is_free(port):
+    """Whether httpd could listen on this port of 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def configuration(simulator, application):
+    """conf/demo.conf with the addresses it asks for."""
+    values = {
+        "CLIENT_ID": simulator.client_id,
+        "CLIENT_SECRET": simulator.client_secret,
+        "CORP_ID": simulator.corp_id,
+        "LOGIN": simulator.login,
+        "API": simulator.api,
+        "OAPI": simulator.oapi,
+        "STATE": "@FOLDER@/state",
+        "APPLICATION": application.url,
+    }
+    lines = [f'Define DEMO_{name} "{value}"' for name, value in values.items()]
+    return "\n".join([*lines, f'Include "{ROOT}/conf/demo.conf"'])
+
+
+def start_httpd(simulator, application, port):
+    """httpd on this port; without one on 8080, or on any free one if that is taken."""
+    httpd = Httpd(config=configuration(simulator, application), modules=("proxy", "proxy_http"))
+    if port and not is_free(port):
+        raise DemoFailed(f"port {port} is in use")
+    httpd.port = port or (DEFAULT_PORT if is_free(DEFAULT_PORT) else None)
+    try:
+        return httpd.start()
+    except BaseException:
+        httpd.stop(remove=True)
+        raise
+
+
+def sign_in_once(httpd, simulator):
+    """One member signs in as a browser would; print each step and what the application saw."""
+    client = Client(httpd, simulator)
+    location = client.begin("/")
+    print(f"GET {httpd.origin}/ → 302 {location.partition('?')[0]}?…")
+    callback = client.scan(MEMBER, location)
+    print(f"{MEMBER} scans → {callback.partition('?')[0]}?…")
+    answer = client.come_back(callback)
+    print(f"GET the callback → {answer.status} {answer.location or ''}")
+    answer = client.follow(answer)
+    print(f"GET {answer.url} → {answer.status}")
+    if answer.status != 200:
+        raise DemoFailed(f"the page answers {answer.status} after the sign-in: {answer.text[:500]}")
+    seen = client.fetch("/", headers={"Accept": "application/json"}).json()
+    print("\nThe application saw:")
+    for name, value in seen["headers"]:
+        if name.lower().startswith(("x-dingtalk-", "x-remote-user")):
+            print(f"    {name}: {value}" + (f"  ({unquote(value)})" if "%" in value else ""))
+    if seen["user"] != MEMBER:
+        raise DemoFailed(f"the application should have seen {MEMBER}, but saw {seen['user']!r}")
+
+
+def invite(httpd, simulator):
+    """Print the address and who can scan, then wait for Ctrl-C."""
+    people = simulator.http.get(f"{simulator.control}/people", timeout=10).json()
+    print(f"\nOpen  {httpd.origin}/  and scan as one of these:\n")
+    for userid, person in people.items():
+        name = ((person.get("member") or {}).get("name")
+                or (person.get("personal") or {}).get("nick") or "")
+        print(f"    {userid:<14} {name}\t{person.get('note') or ''}")
+    print(f"\nThe simulator:  {simulator.login}/\nThe error log:  {httpd.log.path}\n"
+          "\nCtrl-C stops everything.", flush=True)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stop.set())
+    # Waiting in slices lets Python see the signal.
+    while not stop.wait(0.5):
+        if httpd.process.poll() is not None:
+            raise DemoFailed("httpd ended:\n" + "\n".join(httpd.log.lines()))
+    print("\nstopped")
+
+
+def run(options):
+    """Start everything, do what was asked for, and stop everything."""
+    # Ctrl-C goes to the whole group: here it must not stop the others before us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with Simulator() as simulator, Application() as application:
+        httpd = start_httpd(simulator, application, options.port)
+        try:
+            if options.once:
+                sign_in_once(httpd, simulator)
+            else:
+                invite(httpd, simulator)
+        finally:
+            httpd.stop()
+            complaints = httpd.log.audit()
+            httpd.stop(remove=True)
+            for line in complaints:
+                print(line, file=sys.stderr)
+        if options.once and complaints:
+            raise DemoFailed("httpd's error log has lines that should not be there")
+
+
+def main():
+    """The command line of ./demo; exit status 0 when everything worked."""
+    parser = argparse.ArgumentParser(prog="./demo", description=__doc__)
+    parser.add_argument("--once", action="store_true",
+                        help="sign one simulated member in, print what the application saw, stop")
+    parser.add_argument("--port", type=int, help="httpd's port (8080, or a free one)")
+    options = parser.parse_args()
+    try:
+        run(options)
+    except (DemoFailed, HttpdFailed, RuntimeError, AssertionError, OSError, ValueError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    if options.once:
+        print("\nThe demo worked.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DingTalk simulator: start it, edit its organisation, scan, and see the calls it got."""
+
+import requests
+
+from .build import ROOT
+from .process import Helper
+
+HOSTS = ("127.0.0.1", "localhost", "one.example", "two.example", "corp.example", "app.example",
+         "a.example.com", "b.example.com", "portal.example")
+OTHER_CORP = "dingothercorp0002"
+CAST = {"external": "wangwu", "disabled": "zhaoliu", "not_active": "sunqi",
+        "out_of_scope": "outofscope", "stranger": "stranger", "other_corp": "stranger"}
+
+
+class Simulator(Helper):
+    """Starts t/sim/dingtalk-sim and speaks its control API (t/sim/dingtalk/control.py)."""
+
+    def __init__(self, *options):
+        redirects = [word for host in HOSTS for scheme in ("http", "https")
+                     for word in ("--redirect", f"{scheme}://{host}")]
+        super().__init__([ROOT / "t" / "sim" / "dingtalk-sim", "--port", "0",
+                          *redirects, *options])
+        self.http = requests.Session()
+        self.http.trust_env = False
+
+    def __getattr__(self, name):
+        """login, api, oapi, control, client_id, client_secret, corp_id of the start line."""
+        ready = self.__dict__.get("ready", {})
+        if name in ready:
+            return ready[name]
+        raise AttributeError(name)
+
+    def order(self, method, path, body=None, missing=None):
+        """One control call; `missing` is returned for a 404."""
+        answer = self.http.request(method, self.control + path, json=body, timeout=30)
+        if answer.status_code == 404 and missing is not None:
+            return missing
+        assert answer.status_code == 200, f"{path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def reset(self):
+        """Back to the organisation and the good behaviour of the start."""
+        self.order("POST", "/reset")
+
+    # -- what happened ---------------------------------------------------------------------------
+
+    def calls(self, name=None, full=False):
+        """Calls to DingTalk's API since the last reset (the login page does not count)."""
+        calls = self.order("GET", "/calls" + ("?full=1" if full else ""))
+        return [call for call in calls
+                if call["call"] != "auth" and name in (None, call["call"])]
+
+    def forget_calls(self):
+        """Empty the list of calls."""
+        self.order("DELETE", "/calls")
+
+    def tokens(self):
+        """Every code and token handed out."""
+        return self.order("GET", "/secrets")["issued"]
+
+    # -- people ----------------------------------------------------------------------------------
+
+    def who(self, userid):
+        """A person: the member record with userid and unionid."""
+        person = self.order("GET", f"/people/{userid}")
+        return {**person["member"], "userid": userid, "unionid": person["unionid"]}
+
+    def person(self, userid, **patch):
+        """Change a person, or make an active employee."""
+        if self.order("PATCH", f"/people/{userid}", patch, missing=False) is False:
+            self.order("PUT", f"/people/{userid}", {
+                "personal": {"nick": userid, "openId": "o-" + userid},
+                "member": {"name": userid, "active": True, "dept_id_list": [1]}, **patch})
+
+    def cast(self, role):
+        """Prepare somebody of a role; the userid that scans."""
+        if role == "stranger":
+            self.settings(corp_id_in_token=False)
+        return CAST[role]
+
+    def scan(self, userid, url, **choices):
+        """The person scans and agrees, or denies (deny=True): where the browser goes next."""
+        answer = self.order("POST", "/scan", {"userid": userid, "url": url, **choices})
+        assert "location" in answer, f"DingTalk refuses the login address {url}: {answer}"
+        return answer["location"]
+
+    # -- weather ---------------------------------------------------------------------------------
+
+    def misbehave(self, call, mode, **how):
+        """From now on this call (or "*") misbehaves; see t/sim/dingtalk/faults.py."""
+        self.order("POST", "/misbehave", {"call": call, "mode": mode, **how})
+
+    def behave(self):
+        """Good again."""
+        self.order("DELETE", "/misbehave")
+
+    def settings(self, **values):
+        """Change lifetimes, permissions, limits; see t/sim/dingtalk/settings.py."""
+        return self.order("POST", "/settings", values)
+
+    def expire(self, what, forget=False):
+        """End all of "app_token", "user_tokens" or "codes" now."""
+        return self.order("POST", "/expire", {"what": what, "forget": forget})
+
+    def trouble(self, kind):
+        """The three usual ones by name."""
+        if kind == "no_permission":
+            self.settings(permissions={"qyapi_get_member": False})
+        elif kind == "ip":
+            self.settings(ip_allowed=False)
+        else:
+            self.misbehave("*", "reset")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The harness itself: a declared line passes, an undeclared or missing one is noticed."""
+
+from lib.cookies import Jar
+from lib.errorlog import ErrorLog
+from lib.whatwg import _origin, origins
+from lib.wire import parse
+
+WARN = "[Sun Nov 22 12:00:00.0 2026] [auth_dingtalk:warn] [pid 1] [client ::1] DT0042: no\n"
+NOTE = "[Sun Nov 22 12:00:00.0 2026] [mpm_event:notice] [pid 1:tid 2] AH00489: hello\n"
+
+
+def log(tmp_path, text):
+    """An error log with this text."""
+    path = tmp_path / "error_log"
+    path.write_text(text)
+    return ErrorLog(path)
+
+
+def test_an_undeclared_warning_is_a_complaint(tmp_path):
+    assert log(tmp_path, WARN + NOTE).audit() == ["undeclared: " + WARN.strip()]
+
+
+def test_a_declared_warning_is_fine_once(tmp_path):
+    audited = log(tmp_path, WARN)
+    audited.expect("DT0042")
+    assert audited.audit() == []
+    assert audited.audit() == []
+
+
+def test_a_declared_line_that_is_missing_is_a_complaint(tmp_path):
+    audited = log(tmp_path, NOTE)
+    audited.expect("DT0042")
+    assert audited.audit() == ["declared but missing: DT0042"]
+
+
+def test_a_number_does_not_declare_its_neighbour(tmp_path):
+    audited = log(tmp_path, WARN)
+    audited.allow("DT004")
+    assert len(audited.audit()) == 1
+
+
+def test_a_crash_cannot_be_declared(tmp_path):
+    line = NOTE.replace("hello", "child pid 7 exit signal Segmentation fault (11)")
+    audited = log(tmp_path, line)
+    audited.allow(".*")
+    assert len(audited.audit()) == 1
+
+
+def test_bytes_after_the_body_are_seen():
+    answer = parse(b"HTTP/1.1 401 x\r\nContent-Length: 2\r\n\r\nokcanary")
+    assert answer.body == b"ok" and answer.extra == b"canary"
+
+
+def test_the_jar_refuses_what_a_browser_refuses():
+    jar = Jar()
+    jar.take(["__Host-a=1; Path=/", "b=1; Domain=evil.example", "c=1; Secure", "d=1"],
+             "http", "localhost")
+    assert jar.names() == ["d"]
+
+
+def test_the_jar_sends_lax_cookies_with_a_click_only():
+    jar = Jar()
+    jar.take(["a=1; SameSite=Lax", "b=1; SameSite=Strict"], "http", "h")
+    assert jar.header("http", "h", "/", cross_site=True) == "a=1"
+    assert jar.header("http", "h", "/", cross_site=True, safe_navigation=False) is None
+
+
+def test_both_oracles_see_through_tricks():
+    base = "http://127.0.0.1:8080/x"
+    tricks = ["/\\evil.example", "//evil.example", "/\t/evil.example", "http:\\\\evil.example",
+              "/app/", "?a", "/%2f/evil.example"]
+    expected = ["http://evil.example"] * 4 + ["http://127.0.0.1:8080"] * 3
+    assert origins(base, tricks) == expected
+    assert [_origin(base, trick) for trick in tricks] == expected
