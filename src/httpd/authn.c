@@ -57,6 +57,26 @@ int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to)
                            &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
 
+/* Browsers hold a SameSite=Strict cookie back when another site sends somebody here, DingTalk's page
+ * included (RFC 6265bis, section 5.2): then nobody can tell whether there is a session. */
+static bool cookie_held_back(const request_rec *r, const dth_req_t *req, dt_visit_t visit)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+
+    return visit == DT_VISIT_NAVIGATION && req->token_count == 0 && site != NULL &&
+           strcmp(site, "cross-site") == 0 &&
+           dth_choice(req->site->conf->cookie_samesite) == DTH_SAMESITE_STRICT;
+}
+
+/* A page of ours that asks for the same once more: this time it is our own site that asks. */
+static int ask_again(request_rec *r, const dth_req_t *req, const char *address)
+{
+    dt_result_t result = dt_result(DT_WHY_ONE_MOMENT, NULL);
+
+    return dth_page_result(r, req, 0, &result, NULL,
+                           &(dth_offer_t){.go_on = address, .reload = address});
+}
+
 /* No session: what DingTalkUnauthenticated says. */
 static int answer_stranger(request_rec *r, dth_req_t *req)
 {
@@ -76,6 +96,9 @@ static int answer_stranger(request_rec *r, dth_req_t *req)
     }
     visit = dth_authn_visit(r, apr_table_get(r->headers_in, "Accept"));
     return_to = dth_page_return(r, req, visit);
+    if (cookie_held_back(r, req, visit) && way != DTH_UNAUTH_401) {
+        return ask_again(r, req, return_to);
+    }
     if (way == DTH_UNAUTH_LOGIN) {
         return dth_authn_begin(r, req, return_to);
     }

@@ -50,7 +50,7 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
 
 static int refuse(server_rec *s, const dth_site_t *site, const char *wrong)
 {
-    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0002) "%s, server %s", wrong,
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0002) "%s (%s)", wrong,
                  site->server);
     return HTTP_INTERNAL_SERVER_ERROR;
 }

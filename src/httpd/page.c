@@ -118,8 +118,8 @@ static void log_result(request_rec *r, const char *id, const dt_result_t *result
                       detail, who, id, admin);
         break;
     case DT_NOTHING:
-    case DT_AGAIN:
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+    case DT_AGAIN: /* what no administrator can mend, such as a wrong address, is no warning */
+        ap_log_rerror(APLOG_MARK, *admin != '\0' ? APLOG_WARNING : APLOG_INFO, 0, r,
                       DTNO(0022) "nothing to continue: %s%s [error id %s]%s", name, detail, id,
                       admin);
         break;
@@ -149,6 +149,7 @@ int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_r
                                       {"sign_in", offer->sign_in},
                                       {"sign_in_label", labels[language].sign_in},
                                       {"go_on", offer->go_on},
+                                      {"reload", offer->reload},
                                       {"go_on_label", labels[language].go_on},
                                       {"sign_out", offer->sign_out},
                                       {"sign_out_label", labels[language].sign_out},

@@ -22,6 +22,7 @@ typedef struct dth_offer_t {
     const char *sign_in;  /* address of a link that signs in */
     const char *go_on;    /* address of a link that goes on */
     const char *sign_out; /* address of a form that signs out */
+    const char *reload;   /* address that the page opens by itself */
 } dth_offer_t;
 
 /**

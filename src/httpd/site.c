@@ -17,6 +17,14 @@ static const char *const public_hosts[DTH_ENDPOINTS] = {"https://login.dingtalk.
                                                         "https://api.dingtalk.com",
                                                         "https://oapi.dingtalk.com"};
 
+/* Which server, as an administrator finds it. */
+static const char *server_name(apr_pool_t *p, const server_rec *s)
+{
+    return s->defn_name == NULL ? "main server"
+                                : apr_psprintf(p, "virtual host %s, %s:%u", s->server_hostname,
+                                               s->defn_name, s->defn_line_number);
+}
+
 static const char *lower(apr_pool_t *p, const char *text)
 {
     char *copy = apr_pstrdup(p, text);
@@ -241,9 +249,7 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
         return wrong;
     }
     site->conf = conf;
-    site->server = apr_psprintf(p, "%s (%s:%u)",
-                                s->server_hostname != NULL ? s->server_hostname : "main server",
-                                s->defn_name != NULL ? s->defn_name : "-", s->defn_line_number);
+    site->server = server_name(p, s);
     conf->state_dir = ap_server_root_relative(p, conf->state_dir);
     site->path = conf->path;
     site->path_len = strlen(conf->path);
@@ -269,11 +275,10 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     return check_cookies(p, site);
 }
 
-static int refuse(const server_rec *s, const char *wrong)
+static int refuse(apr_pool_t *plog, const server_rec *s, const char *wrong)
 {
-    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0001) "%s (server %s, %s:%u)",
-                 wrong, s->server_hostname != NULL ? s->server_hostname : "main",
-                 s->defn_name != NULL ? s->defn_name : "-", s->defn_line_number);
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0001) "%s (%s)", wrong,
+                 server_name(plog, s));
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
@@ -281,9 +286,7 @@ int dth_site_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
 {
     const server_rec *orphan = NULL; /* has directives that are of no use without a Client ID */
     bool sites = false;
-    int rv = OK;
 
-    (void)plog;
     for (; s != NULL; s = s->next) {
         dth_server_t *conf = dth_server_conf(s);
         const char *wrong;
@@ -298,13 +301,14 @@ int dth_site_check(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, serve
         }
         wrong = make_site(pconf, ptemp, s, conf);
         if (wrong != NULL) {
-            rv = refuse(s, wrong);
+            return refuse(plog, s,
+                          wrong); /* one at a time: those that inherit it would repeat it */
         }
     }
     if (orphan != NULL && !sites) { /* else it is the common part of virtual hosts that have one */
-        return refuse(orphan,
+        return refuse(plog, orphan,
                       "DingTalkClientID: is missing; give the Client ID (AppKey) of the app "
                       "in DingTalk's console");
     }
-    return rv;
+    return OK;
 }

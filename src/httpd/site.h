@@ -21,7 +21,7 @@ typedef struct dth_cookies_t {
  */
 typedef struct dth_site_t {
     const dth_server_t *conf;
-    const char *server; /* "name (file:line)" of the server, for messages */
+    const char *server;       /* which one, for messages */
     dt_app_t app;
     dt_login_t login;
     const char *path; /* DingTalkPath */
