@@ -258,8 +258,8 @@ static bool is_user_name(const char *name)
 /* What the rest of the session leaves for attributes. */
 static apr_size_t attribute_budget(const dt_session_t *session)
 {
-    const apr_size_t taken = DT_SESSION_FIXED + session->user.len + session->corp_id.len +
-                             session->user_id.len + session->union_id.len;
+    const apr_size_t taken = DT_SESSION_FIXED + session->user.len + session->user_id.len +
+                             session->union_id.len;
 
     return taken < DT_SESSION_RECORD_MAX ? DT_SESSION_RECORD_MAX - taken : 0;
 }
@@ -301,7 +301,6 @@ static apr_status_t save_session(finish_t *f)
         return APR_SUCCESS;
     }
     session.user = dt_slice(user);
-    session.corp_id = dt_slice(login->client.app->corp_id);
     session.user_id = dt_slice(f->person->user_id);
     session.union_id = dt_slice(f->person->union_id);
     session.attributes = pack_attributes(f, &session);

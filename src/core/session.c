@@ -7,7 +7,7 @@
 #include <string.h>
 
 /*
- * Record: version (1 byte, 1) | id (16) | began | seen | user | corp id | user id | union id |
+ * Record: version (1 byte, 1) | id (16) | began | seen | user | user id | union id |
  * attributes, in the forms of record.h. The attributes are last and have no length of their own,
  * so that the hot path need not look at them.
  */
@@ -71,7 +71,6 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
     session->began = dt_read_time(&r);
     session->seen = dt_read_time(&r);
     session->user = dt_read_text(&r);
-    session->corp_id = dt_read_text(&r);
     session->user_id = dt_read_text(&r);
     session->union_id = dt_read_text(&r);
     session->attributes = (dt_slice_t){(const char *)r.at, (apr_size_t)(r.end - r.at)};
@@ -97,8 +96,7 @@ static bool is_sound(const dt_session_t *session)
         /* to the end, or to what is malformed */
     }
     return rest.len == 0 && session->began >= 0 && session->seen >= 0 && session->user.len > 0 &&
-           !has_nul(session->user) && !has_nul(session->corp_id) && !has_nul(session->user_id) &&
-           !has_nul(session->union_id);
+           !has_nul(session->user) && !has_nul(session->user_id) && !has_nul(session->union_id);
 }
 
 static apr_time_t later(apr_time_t time, apr_interval_time_t by)
@@ -131,7 +129,6 @@ apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
     dt_write_time(&w, session->began);
     dt_write_time(&w, session->seen);
     dt_write_text(&w, session->user);
-    dt_write_text(&w, session->corp_id);
     dt_write_text(&w, session->user_id);
     dt_write_text(&w, session->union_id);
     dt_write_bytes(&w, session->attributes.data, session->attributes.len);

@@ -10,10 +10,11 @@
 #define DT_SESSION_RECORD_MAX 2800 /* bytes of a record: its cookie stays below 4 KiB */
 /* Bytes of a record beside the bytes of its texts and attributes: what they leave of the maximum is
  * the budget for attributes. */
-#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 8 + 4 * 3)
+#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 8 + 3 * 3)
 
 /**
- * A session. Texts are C strings that point into the record it was read from, or to what the
+ * A session of a member of the store's corp: the key that seals it belongs to one corp, so the
+ * record need not name it. Texts are C strings that point into the record it was read from, or to what the
  * caller put there.
  */
 typedef struct dt_session_t {
@@ -21,7 +22,6 @@ typedef struct dt_session_t {
     apr_time_t began; /* the sign-in */
     apr_time_t seen;  /* when it was last renewed; at most a tenth of the idle time old */
     dt_slice_t user;  /* REMOTE_USER; never empty */
-    dt_slice_t corp_id;
     dt_slice_t user_id;
     dt_slice_t union_id;
     dt_slice_t attributes; /* name and value texts, one after the other: dt_attribute_next */

@@ -103,7 +103,8 @@ void dt_tickets_open(const dt_keyring_t *keys, const dt_call_t *call, const dt_s
         if (!open_one(keys, call, tokens[i], &ticket)) {
             continue;
         }
-        for (; at > 0 && tickets->held[at - 1].issued < ticket.issued; at--) {
+        /* Of the same millisecond the later one in the header is the newer one. */
+        for (; at > 0 && tickets->held[at - 1].issued <= ticket.issued; at--) {
             tickets->held[at] = tickets->held[at - 1];
         }
         tickets->held[at] = ticket;

@@ -12,13 +12,13 @@
 
 #include <string.h>
 
-#define AUTH_TYPE "DingTalk"
+char dth_auth_type[] = "DingTalk"; /* httpd's member is not const */
 
 static bool is_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    return type != NULL && ap_cstr_casecmp(type, AUTH_TYPE) == 0;
+    return type != NULL && ap_cstr_casecmp(type, dth_auth_type) == 0;
 }
 
 dt_visit_t dth_authn_visit(const request_rec *r, const char *accept)
@@ -120,7 +120,7 @@ int dth_authn_check(request_rec *r)
     if (!is_ours(r)) {
         return DECLINED;
     }
-    r->ap_auth_type = (char *)AUTH_TYPE;
+    r->ap_auth_type = dth_auth_type;
     req = dth_request(r);
     if (req == NULL) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
@@ -153,5 +153,5 @@ int dth_authn_force(request_rec *r)
 int dth_authn_note_failure(request_rec *r, const char *auth_type)
 {
     (void)r;
-    return ap_cstr_casecmp(auth_type, AUTH_TYPE) == 0 ? OK : DECLINED;
+    return ap_cstr_casecmp(auth_type, dth_auth_type) == 0 ? OK : DECLINED;
 }

@@ -5,6 +5,12 @@
 
 #include "httpd/request.h"
 
+/**
+ * The word for AuthType, and AUTH_TYPE of those who came in through us: then r->ap_auth_type is
+ * this very array, and comparing addresses is enough.
+ */
+extern char dth_auth_type[];
+
 /** The check_authn hook. */
 int dth_authn_check(request_rec *r);
 

@@ -124,6 +124,12 @@ static const char *check_directory(apr_pool_t *p, const char *word)
 {
     const char *path = ap_server_root_relative(p, word);
 
+    apr_finfo_t info;
+
+    if (path != NULL && apr_stat(&info, path, APR_FINFO_TYPE, p) == APR_SUCCESS &&
+        info.filetype != APR_DIR) {
+        return "a directory, and there is something else of that name";
+    }
     return path != NULL && strcmp(path, "/") != 0 && *word != '\0'
                ? NULL
                : "a directory of the module's own, such as " DT_STATE_DIR;

@@ -47,19 +47,19 @@ static bool next_pair(const char **cursor, pair_t *pair)
 }
 
 /* Keep the value if the cookie is one of ours; too many are still ours, just not looked at. */
-static bool keep(request_rec *r, dth_req_t *req, const pair_t *pair, apr_size_t session_len,
-                 apr_size_t ticket_len)
+static bool keep(request_rec *r, dth_req_t *req, const pair_t *pair)
 {
     const dth_cookies_t *names = &req->site->cookies[req->secure];
 
-    if (pair->name.len == session_len &&
-        memcmp(pair->name.data, names->session, session_len) == 0) {
+    if (pair->name.len == names->session_len &&
+        memcmp(pair->name.data, names->session, names->session_len) == 0) {
         if (req->token_count < DTH_SESSION_COOKIES) {
             req->tokens[req->token_count++] = pair->value;
         }
         return true;
     }
-    if (pair->name.len > ticket_len && memcmp(pair->name.data, names->ticket, ticket_len) == 0) {
+    if (pair->name.len > names->ticket_len &&
+        memcmp(pair->name.data, names->ticket, names->ticket_len) == 0) {
         if (req->tickets == NULL) {
             req->tickets = apr_palloc(r->pool, DT_TICKETS_READ * sizeof(*req->tickets));
         }
@@ -75,7 +75,6 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
 {
     const char *header = apr_table_get(r->headers_in, "Cookie"), *cursor = header;
     const dth_cookies_t *names = &req->site->cookies[req->secure];
-    apr_size_t session_len = strlen(names->session), ticket_len = strlen(names->ticket);
     char *rest = NULL, *end = NULL;
     pair_t pair;
 
@@ -85,7 +84,7 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
     while (next_pair(&cursor, &pair)) {
         apr_size_t len = (apr_size_t)(pair.end - pair.start);
 
-        if (keep(r, req, &pair, session_len, ticket_len)) {
+        if (keep(r, req, &pair)) {
             continue;
         }
         if (rest == NULL) { /* never longer than what came: "; " replaces at least ";" and is

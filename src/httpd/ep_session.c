@@ -35,7 +35,7 @@ static json_t *describe(const dth_req_t *req, apr_time_t now)
     name = json_object_get(attributes, "name");
     json_object_set_new(root, "authenticated", json_true());
     json_object_set_new(root, "user", text(session->user));
-    json_object_set_new(root, "corp", text(session->corp_id));
+    json_object_set_new(root, "corp", json_string(req->site->app.corp_id));
     json_object_set_new(root, "userid", text(session->user_id));
     json_object_set_new(root, "name", name != NULL ? json_incref(name) : json_null());
     json_object_set_new(root, "attributes", attributes);

@@ -3,13 +3,13 @@
 #include "httpd/export.h"
 
 #include "core/bytes.h"
+#include "httpd/authn.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <httpd.h>
 
 #include <string.h>
-
-#define AUTH_TYPE "DingTalk"
 
 /* True when name begins with prefix, letters in any case and any sign for a dash. */
 static bool begins_like(const char *name, const char *prefix)
@@ -33,6 +33,33 @@ static bool is_ours(const char *name)
            (begins_like(name, remote_user) && name[sizeof(remote_user) - 1] == '\0');
 }
 
+/* A proxy leaves out what Connection names (RFC 9110, section 7.6.1): nobody may name ours, or the
+ * application would take a member for nobody. */
+static void scrub_connection(request_rec *r)
+{
+    const char *options = apr_table_get(r->headers_in, "Connection"), *kept = NULL;
+    bool found = false;
+    char *option;
+
+    if (options == NULL || strpbrk(options, "xX") == NULL) { /* close, keep-alive, upgrade */
+        return;
+    }
+    while ((option = ap_get_list_item(r->pool, &options)) != NULL) {
+        if (is_ours(option)) {
+            found = true;
+        }
+        else {
+            kept = kept == NULL ? option : apr_pstrcat(r->pool, kept, ", ", option, NULL);
+        }
+    }
+    if (found && kept != NULL) {
+        apr_table_setn(r->headers_in, "Connection", kept);
+    }
+    else if (found) {
+        apr_table_unset(r->headers_in, "Connection");
+    }
+}
+
 void dth_export_scrub(request_rec *r)
 {
     const apr_array_header_t *headers = apr_table_elts(r->headers_in);
@@ -48,6 +75,41 @@ void dth_export_scrub(request_rec *r)
             i++;
         }
     }
+    scrub_connection(r);
+}
+
+dth_export_name_t dth_export_name(apr_pool_t *p, const char *attribute)
+{
+    char *variable = apr_pstrcat(p, "DINGTALK_", attribute, NULL);
+    char *header = apr_pstrcat(p, "X-DingTalk-", attribute, NULL);
+    bool first = true;
+
+    for (char *c = variable; *c != '\0'; c++) {
+        *c = (char)(apr_isalnum(*c) ? apr_toupper(*c) : '_');
+    }
+    for (char *c = header + sizeof("X-DingTalk-") - 1; *c != '\0'; c++) {
+        *c = (char)(!apr_isalnum(*c) ? '-' : first ? apr_toupper(*c) : *c);
+        first = *c == '-';
+    }
+    return (dth_export_name_t){attribute, variable, header};
+}
+
+/* What a directory asks for. */
+typedef struct sink_t {
+    request_rec *r;
+    bool env;
+    bool headers;
+    int encoding;
+} sink_t;
+
+static bool is_plain(dt_slice_t value)
+{
+    for (apr_size_t i = 0; i < value.len; i++) {
+        if (value.data[i] < 0x20 || value.data[i] > 0x7e || value.data[i] == '%') {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* One value as this directory wants its headers; NULL when it cannot be a header at all. */
@@ -63,18 +125,10 @@ static const char *encode(apr_pool_t *pool, int encoding, dt_slice_t value)
             }
         }
         return value.data;
-    default:
-        return dt_percent_header(pool, value);
+    default: /* almost every value is plain, and then needs no copy */
+        return is_plain(value) ? value.data : dt_percent_header(pool, value);
     }
 }
-
-/* What both ways of exporting need. */
-typedef struct sink_t {
-    request_rec *r;
-    bool env;
-    bool headers;
-    int encoding;
-} sink_t;
 
 static void set_header(const sink_t *sink, const char *name, dt_slice_t value)
 {
@@ -85,43 +139,53 @@ static void set_header(const sink_t *sink, const char *name, dt_slice_t value)
     }
 }
 
-/* name is "userid": DINGTALK_USERID and X-DingTalk-Userid. Values are C strings. */
-static void put(const sink_t *sink, dt_slice_t name, dt_slice_t value)
+/* Values are C strings that live as long as the request. */
+static void put(const sink_t *sink, const dth_export_name_t *name, dt_slice_t value)
 {
-    char *key;
-
     if (sink->env) {
-        key = apr_pstrcat(sink->r->pool, "DINGTALK_", name.data, NULL);
-        for (char *c = key; *c != '\0'; c++) {
-            *c = (char)(apr_isalnum(*c) ? apr_toupper(*c) : '_');
-        }
-        apr_table_setn(sink->r->subprocess_env, key, value.data);
+        apr_table_setn(sink->r->subprocess_env, name->variable, value.data);
     }
     if (sink->headers) {
-        bool first = true;
-
-        key = apr_pstrcat(sink->r->pool, "X-DingTalk-", name.data, NULL);
-        for (char *c = key + sizeof("X-DingTalk-") - 1; *c != '\0'; c++) {
-            *c = (char)(!apr_isalnum(*c) ? '-' : first ? apr_toupper(*c) : *c);
-            first = *c == '-';
-        }
-        set_header(sink, key, value);
+        set_header(sink, name->header, value);
     }
 }
 
-static void put_all(const sink_t *sink, const dt_session_t *session)
+/* The attributes of the session and those of the site come in the same order, unless
+ * DingTalkAttributes has changed since the sign-in: what is no longer asked for is left out. */
+static void put_attributes(const sink_t *sink, const dth_site_t *site, dt_slice_t attributes)
 {
-    dt_slice_t cursor = session->attributes;
+    const dth_export_name_t *next = site->exports;
     dt_attribute_t attribute;
 
-    put(sink, DT_SLICE("corpid"), session->corp_id);
-    put(sink, DT_SLICE("userid"), session->user_id);
-    put(sink, DT_SLICE("unionid"), session->union_id);
-    while (dt_attribute_next(&cursor, &attribute)) {
-        put(sink, attribute.name, attribute.value);
+    while (dt_attribute_next(&attributes, &attribute)) {
+        const dth_export_name_t *name = next;
+
+        if (name->attribute == NULL || strcmp(name->attribute, attribute.name.data) != 0) {
+            for (name = site->exports; name->attribute != NULL; name++) {
+                if (strcmp(name->attribute, attribute.name.data) == 0) {
+                    break;
+                }
+            }
+        }
+        if (name->attribute != NULL) {
+            put(sink, name, attribute.value);
+            next = name + 1;
+        }
     }
+}
+
+static void put_all(const sink_t *sink, const dth_req_t *req)
+{
+    static const dth_export_name_t corp_id = {"corpid", "DINGTALK_CORPID", "X-DingTalk-Corpid"};
+    static const dth_export_name_t user_id = {"userid", "DINGTALK_USERID", "X-DingTalk-Userid"};
+    static const dth_export_name_t union_id = {"unionid", "DINGTALK_UNIONID", "X-DingTalk-Unionid"};
+
+    put(sink, &corp_id, dt_slice(req->site->app.corp_id));
+    put(sink, &user_id, req->session.user_id);
+    put(sink, &union_id, req->session.union_id);
+    put_attributes(sink, req->site, req->session.attributes);
     if (sink->headers) {
-        set_header(sink, "X-Remote-User", session->user);
+        set_header(sink, "X-Remote-User", req->session.user);
     }
 }
 
@@ -138,8 +202,9 @@ int dth_export_fixups(request_rec *r)
         dth_export_scrub(r);
         req->exported = false;
     }
-    if (r->user == NULL || *r->user == '\0' || r->ap_auth_type == NULL ||
-        strcmp(r->ap_auth_type, AUTH_TYPE) != 0 || req->found != DTH_LIVE) {
+    /* Whoever we let in has the session's own text for a user: nobody else's will do. */
+    if (r->ap_auth_type != dth_auth_type || req->found != DTH_LIVE ||
+        r->user != req->session.user.data) {
         return DECLINED;
     }
     way = dth_choice(dth_dir_conf(r)->exported);
@@ -147,7 +212,7 @@ int dth_export_fixups(request_rec *r)
     sink.headers = way == DTH_EXPORT_HEADERS || way == DTH_EXPORT_BOTH;
     sink.encoding = dth_choice(dth_dir_conf(r)->header_encoding);
     if (sink.env || sink.headers) {
-        put_all(&sink, &req->session);
+        put_all(&sink, req);
     }
     req->exported = sink.headers;
     return OK;

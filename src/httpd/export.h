@@ -12,6 +12,12 @@
  */
 void dth_export_scrub(request_rec *r);
 
+/**
+ * How an attribute is exported: "job_number" is DINGTALK_JOB_NUMBER and X-DingTalk-Job-Number.
+ * Start-up only: a request finds the names in its site.
+ */
+dth_export_name_t dth_export_name(apr_pool_t *p, const char *attribute);
+
 /** The fixups hook: what DingTalkExport of this directory asks for, when we signed the user in. */
 int dth_export_fixups(request_rec *r);
 

@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "core/seal.h"
+#include "httpd/caching.h"
 #include "httpd/secret.h"
 #include "httpd/state.h"
 #include "provider/apptoken.h"
@@ -22,6 +23,7 @@
 static struct {
     apr_array_header_t *sites; /* of dth_site_t *, in pconf */
     apr_array_header_t *plugs; /* of const dt_plug_t *, in pconf: each provider once */
+    ap_filter_rec_t *caching;  /* httpd's */
 #if APR_HAS_THREADS
     apr_threadkey_t *thread; /* to dth_thread_t; NULL outside of children */
 #else
@@ -43,7 +45,15 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)ptemp;
     process.sites = NULL;
     process.plugs = apr_array_make(pconf, 8, sizeof(const dt_plug_t *));
+    /* Behind mod_expires and mod_headers, in front of mod_cache, which saves at CONTENT_SET + 1. */
+    process.caching = ap_register_output_filter(DTH_CACHING_FILTER, dth_caching_filter, NULL,
+                                                AP_FTYPE_CONTENT_SET);
     return OK;
+}
+
+ap_filter_rec_t *dth_lifecycle_caching_filter(void)
+{
+    return process.caching;
 }
 
 /* --- post_config --- */

@@ -5,6 +5,8 @@
 
 #include "httpd/site.h"
 
+#include <util_filter.h>
+
 /** Remember a site that check_config made, for the phases that follow. */
 void dth_lifecycle_add(apr_pool_t *pconf, dth_site_t *site);
 
@@ -17,6 +19,9 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 
 /** Start the providers, before there are threads. A child without them ends itself. */
 void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s);
+
+/** The output filter of caching.h, as httpd registered it. */
+ap_filter_rec_t *dth_lifecycle_caching_filter(void);
 
 /** This thread's cipher contexts, made at first use; NULL when there is no memory for them. */
 dt_scratch_t *dth_lifecycle_scratch(void);

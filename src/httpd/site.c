@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "core/seal.h"
+#include "httpd/export.h"
 #include "httpd/lifecycle.h"
 #include "httpd/secret.h"
 
@@ -59,6 +60,8 @@ static void make_cookies(apr_pool_t *p, const dth_server_t *conf, int secure,
     /* A Strict ticket would not come back from DingTalk's page: that is another site's link. */
     cookies->session = name;
     cookies->ticket = apr_pstrcat(p, name, "-ticket-", NULL);
+    cookies->session_len = strlen(cookies->session);
+    cookies->ticket_len = strlen(cookies->ticket);
     cookies->session_as = attributes(p, conf->cookie_path, conf->cookie_domain, samesite, secure);
     cookies->ticket_as = attributes(p, "/", NULL,
                                     samesite == DTH_SAMESITE_STRICT ? DTH_SAMESITE_LAX : samesite,
@@ -133,6 +136,17 @@ static const char *const *make_attributes(apr_pool_t *p, const dth_server_t *con
 
     memcpy(list, words, count * sizeof(*list));
     return list;
+}
+
+static const dth_export_name_t *make_exports(apr_pool_t *p, const dth_server_t *conf)
+{
+    int count = conf->attributes->nelts;
+    dth_export_name_t *names = apr_pcalloc(p, (apr_size_t)(count + 1) * sizeof(*names));
+
+    for (int i = 0; i < count; i++) {
+        names[i] = dth_export_name(p, APR_ARRAY_IDX(conf->attributes, i, const char *));
+    }
+    return names;
 }
 
 static void make_app(apr_pool_t *p, dth_site_t *site)
@@ -260,6 +274,7 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
         conf->cookie_domain += *conf->cookie_domain == '.';
         site->cookie_domain_host = apr_pstrcat(p, ".", lower(p, conf->cookie_domain), NULL);
     }
+    site->exports = make_exports(p, conf);
     make_app(p, site);
     make_cookies(p, conf, 0, &site->cookies[0]);
     make_cookies(p, conf, 1, &site->cookies[1]);

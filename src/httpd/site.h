@@ -9,11 +9,20 @@
 
 /** Names and attributes of the cookies, for plain and for Secure cookies. */
 typedef struct dth_cookies_t {
-    const char *session;    /* name */
-    const char *ticket;     /* how the names of ticket cookies begin */
+    const char *session; /* name */
+    const char *ticket;  /* how the names of ticket cookies begin */
+    apr_size_t session_len;
+    apr_size_t ticket_len;
     const char *session_as; /* attributes, from "; Path" on */
     const char *ticket_as;
 } dth_cookies_t;
+
+/** The names under which an application sees an attribute. */
+typedef struct dth_export_name_t {
+    const char *attribute;
+    const char *variable;
+    const char *header;
+} dth_export_name_t;
 
 /**
  * Made by check_config from a merged dth_server_t, completed by post_config with what -t must not
@@ -21,15 +30,16 @@ typedef struct dth_cookies_t {
  */
 typedef struct dth_site_t {
     const dth_server_t *conf;
-    const char *server;       /* which one, for messages */
+    const char *server; /* which one, for messages */
     dt_app_t app;
     dt_login_t login;
     const char *path; /* DingTalkPath */
     apr_size_t path_len;
-    dt_origin_t origin;             /* DingTalkPublicURL; text is NULL when the request decides */
-    const char *login_origin;       /* of DingTalk's page, which a form of ours may end up at */
-    const char *cookie_domain_host; /* "." and the cookies' Domain, or NULL */
-    dth_cookies_t cookies[2];       /* [0] plain, [1] Secure */
+    const dth_export_name_t *exports; /* of DingTalkAttributes, up to a NULL attribute */
+    dt_origin_t origin;               /* DingTalkPublicURL; text is NULL when the request decides */
+    const char *login_origin;         /* of DingTalk's page, which a form of ours may end up at */
+    const char *cookie_domain_host;   /* "." and the cookies' Domain, or NULL */
+    dth_cookies_t cookies[2];         /* [0] plain, [1] Secure */
 } dth_site_t;
 
 /**

@@ -96,7 +96,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     check_text(session.user);
-    check_text(session.corp_id);
     check_text(session.user_id);
     check_text(session.union_id);
     assert(session.user.len > 0 && session.began >= 0 && session.seen >= 0);

@@ -115,7 +115,6 @@ static void the_session_says_who_and_since_when(void **state)
     assert_true(session.seen == NOW);
     assert_true(w->expiry == NOW + 120 * MINUTE);
     assert_string_equal(session.user.data, "us-a");
-    assert_string_equal(session.corp_id.data, "dingcorp1");
     assert_string_equal(session.user_id.data, "us-a");
     assert_string_equal(session.union_id.data, "un-a");
     assert_true(dt_attribute_next(&session.attributes, &attribute));

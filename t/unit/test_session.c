@@ -80,7 +80,6 @@ static dt_session_t zhang(void)
                           .began = NOW,
                           .seen = NOW,
                           .user = DT_SLICE("zhangsan"),
-                          .corp_id = DT_SLICE("dingcorp"),
                           .user_id = DT_SLICE("0123"),
                           .union_id = DT_SLICE("UnIoN")};
 }
@@ -116,7 +115,6 @@ static void what_is_saved_is_loaded(void **state)
     assert_true(loaded.began == MS(NOW));
     assert_true(loaded.seen == MS(NOW + HOUR));
     assert_string_equal(loaded.user.data, "zhangsan");
-    assert_string_equal(loaded.corp_id.data, "dingcorp");
     assert_string_equal(loaded.user_id.data, "0123");
     assert_string_equal(loaded.union_id.data, "UnIoN");
     assert_true(dt_attribute_next(&loaded.attributes, &attribute));
@@ -323,7 +321,7 @@ static void what_could_not_be_read_back_is_not_saved(void **state)
         bad[i] = zhang();
     }
     bad[0].user = DT_SLICE("admin\0x");
-    bad[1].corp_id = DT_SLICE("\0");
+    bad[1].user = DT_SLICE("\0");
     bad[2].user_id = DT_SLICE("a\0");
     bad[3].union_id = DT_SLICE("\0a");
     bad[4].user = dt_slice("");
@@ -347,8 +345,7 @@ static void a_record_of_the_largest_size_is_saved_and_no_larger(void **state)
     memset(user, 'u', DT_SESSION_RECORD_MAX);
     assert_int_equal(save(shelf, &eight_and_two, &session), APR_SUCCESS);
     rest = shelf->record.len - session.user.len;
-    assert_int_equal(rest, DT_SESSION_FIXED + session.corp_id.len + session.user_id.len +
-                               session.union_id.len);
+    assert_int_equal(rest, DT_SESSION_FIXED + session.user_id.len + session.union_id.len);
     for (apr_size_t size = DT_SESSION_RECORD_MAX - 1; size <= DT_SESSION_RECORD_MAX; size++) {
         session.user = (dt_slice_t){user, size - rest};
         assert_int_equal(save(shelf, &eight_and_two, &session), APR_SUCCESS);
