@@ -43,20 +43,32 @@ LIES = {
     "userAccessToken": [
         {"remove": ["accessToken"]}, {"set": {"accessToken": ""}}, {"set": {"accessToken": 5}},
         {"set": {"accessToken": None}}, {"set": {"accessToken": "x\r\nX-Evil: 1"}},
-        {"set": {"corpId": 5}}],
+        {"set": {"corpId": 5}}, {"set": {"corpId": "DINGDEMOCORP0001"}},
+        {"set": {"corpId": "dingdemocorp0001 "}}, {"set": {"corpId": "dingdemocorp0001\u0000"}},
+        {"set": {"accessToken": "x" * 100_000}}],
     "users_me": [
         {"remove": ["unionId"]}, {"set": {"unionId": ""}}, {"set": {"unionId": 7}},
-        {"set": {"unionId": None}}, {"set": {"unionId": ["a"]}}],
+        {"set": {"unionId": None}}, {"set": {"unionId": ["a"]}},
+        {"set": {"unionId": "zS7nUniOnIdAbCdEfGhIjKlMnOiEiE\u0000x"}},
+        {"set": {"unionId": "x" * 100_000}}],
     "getbyunionid": [
         {"remove": ["result"]}, {"set": {"result": None}}, {"remove": ["result.userid"]},
         {"set": {"result.userid": ""}}, {"set": {"result.userid": 5}}, {"remove": ["errcode"]},
         {"set": {"errcode": "x"}}, {"set": {"errcode": None}}, {"set": {"errcode": [0]}},
-        {"set": {"result.contact_type": "abc"}}],
+        {"set": {"result.contact_type": "abc"}}, {"remove": ["result.contact_type"]},
+        {"set": {"result.contact_type": None}}, {"set": {"result.contact_type": 256}},
+        {"set": {"result.contact_type": 4294967296}}, {"set": {"result.contact_type": -1}},
+        {"set": {"result.contact_type": 0.5}}, {"set": {"result.userid": "zhangsan\u0000x"}},
+        {"set": {"result.userid": "zhangsan\nlisi"}}, {"set": {"result.userid": "x" * 100_000}}],
     "user_get": [
         {"remove": ["result"]}, {"set": {"result": []}}, {"remove": ["errcode"]},
         {"remove": ["result.active"]}, {"set": {"result.active": "maybe"}},
         {"set": {"result.active": None}}, {"set": {"result.unionid": "another"}},
-        {"set": {"result.userid": "lisi"}}, {"set": {"errcode": 1.5}}],
+        {"set": {"result.userid": "lisi"}}, {"set": {"errcode": 1.5}},
+        {"set": {"result.userid": "Zhangsan"}}, {"set": {"result.disable_status": True}},
+        {"set": {"result.disable_status": "true"}}, {"set": {"result.active": "false"}},
+        {"set": {"result.active": 0}}, {"set": {"errcode": 4294967296}},
+        {"set": {"errcode": "0x"}}, {"set": {"sub_code": "60011", "errcode": 88}}],
     "accessToken": [{"remove": ["accessToken"]}, {"set": {"accessToken": 5}},
                     {"set": {"accessToken": ""}}],
 }
@@ -106,7 +118,7 @@ def test_an_error_of_the_old_api_is_503(site, sim, call, name):
 
 
 @pytest.mark.parametrize("call,how", [(call, how) for call, rows in LIES.items() for how in rows],
-                         ids=str)
+                         ids=lambda value: str(value)[:60])
 def test_a_reply_that_lacks_or_twists_something_signs_nobody_in(cold, sim, call, how):
     sim.misbehave(call, "edit", **how)
     browser = Client(cold, sim)

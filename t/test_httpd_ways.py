@@ -69,6 +69,28 @@ def test_an_open_page_includes_a_protected_one_for_a_member(ssi, visit):
     assert sites.CANARY in browser.navigate("/open/report.shtml").text
 
 
+@pytest.mark.parametrize("page", ["/app/report.shtml", "/app/", "/app/nowhere", "/app/page.html"])
+def test_one_answer_renews_the_session_once(serve, sim, visit, ssi, clock, page):
+    """However many sub-requests and redirects an answer is made of."""
+    config = ssi.config + "\nErrorDocument 404 /app/page.html"
+    httpd = serve(config, modules=ssi.modules, fresh=True, clock=clock)
+    put(httpd, "app/report.shtml", ECHO)
+    browser = visit(httpd)
+    browser.sign_in()
+    clock.advance(1000)
+    answer = browser.navigate(page)
+    assert sites.CANARY in answer.text
+    assert expect.set_names(answer) == ["dingtalk"]
+    assert len(answer.set_cookies) == 1
+
+
+def test_one_refusal_begins_one_sign_in(serve, sim, visit, ssi):
+    httpd = serve(ssi.config + "\nErrorDocument 401 /app/page.html", modules=ssi.modules)
+    put(httpd, "app/report.shtml", ECHO)
+    answer = visit(httpd).navigate("/app/report.shtml")
+    assert answer.status == 302 and len(expect.set_names(answer)) == 1
+
+
 def test_directory_index_is_protected(browser):
     answer = browser.navigate("/app")
     assert answer.status in (301, 302) and sites.CANARY not in answer.text
@@ -223,6 +245,26 @@ def test_a_denied_root_still_has_its_endpoints(serve, sim, visit):
     httpd.allow_log("AH01631")
     assert visit(httpd).sign_in("zhangsan", "/app/").status == 403
     assert visit(httpd).sign_in("lisi", "/app/").status == 200
+
+
+def test_endpoints_answer_under_debians_closed_root(serve, sim, visit):
+    """<Directory /> is denied there, and an endpoint is no file in any open folder."""
+    config = "\n".join(["<Directory />", "Require all denied", "</Directory>",
+                        '<Directory "@DOCUMENTS@">', "Require all granted", "</Directory>",
+                        sites.protected(sim)])
+    browser = visit(serve(config))
+    assert browser.sign_in().status == 200
+    assert browser.fetch("/dingtalk/session").status == 200
+
+
+@pytest.mark.parametrize("path", ["//dingtalk/session", "/dingtalk//session",
+                                  "/x/../dingtalk/session",
+                                  "/%64ingtalk/session", "/dingtalk/./session"])
+def test_another_spelling_of_an_endpoint_is_the_endpoint_or_nothing(
+        serve, sim, backend, visit, path):
+    config = "\n".join([sites.application(sim), f'ProxyPass "/" "{backend.url}/"'])
+    answer = visit(serve(config, modules=PROXY)).fetch(path)
+    assert answer.status in (400, 401, 404) and '"headers"' not in answer.text
 
 
 def test_unknown_endpoints_are_404_and_never_the_applications(serve, sim, backend, visit):
@@ -386,43 +428,6 @@ def test_groups_and_expressions_see_the_user(serve, sim, visit):
     config = sites.application(sim) + "\n" + sites.location(
         "/app", require='expr %{REMOTE_USER} == "zhangsan"')
     assert visit(serve(config)).navigate("/app/").status in (302, 401, 403)
-
-
-# -- restart ---------------------------------------------------------------------------------------
-
-def test_a_graceful_restart_keeps_sessions_and_sign_ins(serve, sim, visit, mpm):
-    httpd = serve(sites.protected(sim), fresh=True, mpm=mpm)
-    browser = visit(httpd)
-    browser.sign_in()
-    other = visit(httpd)
-    callback = other.scan("lisi", other.begin())
-    for _ in range(3):
-        httpd.graceful()
-        assert browser.navigate("/app/").status == 200
-    assert other.follow(other.come_back(callback)).status == 200
-
-
-def test_graceful_restarts_under_load_lose_nothing(serve, sim, visit):
-    httpd = serve(sites.protected(sim), fresh=True)
-    browser = visit(httpd)
-    browser.sign_in()
-    done = False
-
-    def load():
-        count = 0
-        while not done:
-            assert browser.tab().fetch("/app/data.txt").status == 200
-            count += 1
-        return count
-
-    with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(load) for _ in range(4)]
-        try:
-            for _ in range(5):
-                httpd.graceful()
-        finally:
-            done = True
-        assert all(job.result() > 0 for job in jobs)
 
 
 # -- keep-alive ------------------------------------------------------------------------------------

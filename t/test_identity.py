@@ -256,6 +256,20 @@ def test_signed_in_headers_are_the_persons_alone(proxied, visit):
     assert "x_dingtalk_userid" not in headers
 
 
+@pytest.mark.parametrize("names", [
+    "X-Remote-User", "x-dingtalk-userid, X-DingTalk-Corpid", "close, X-Remote-User"])
+def test_a_client_cannot_have_the_persons_headers_dropped_on_the_way(proxied, visit, names):
+    """Naming a header in Connection makes a proxy leave it out; ours must arrive or none at all."""
+    browser = visit(proxied)
+    browser.sign_in("zhangsan", "/app/page")
+    answer = browser.fetch("/app/page", headers={"Connection": ["close", names]})
+    if answer.status == 200:
+        headers = seen(answer)
+        assert headers["x-remote-user"] == headers["x-dingtalk-userid"] == ["zhangsan"]
+    else:
+        assert answer.status == 400
+
+
 def test_pass_mode_removes_invented_headers(serve, sim, backend, visit):
     config = backend_config(sim, backend, "DingTalkExport headers", "DingTalkUnauthenticated pass")
     answer = visit(serve(config, modules=("proxy", "proxy_http"))).fetch(

@@ -242,6 +242,17 @@ def test_a_session_copied_to_another_host_is_refused(two_hosts, visit, other):
     assert not accepted(visit(two_hosts, host=other), browser.session)
 
 
+@pytest.mark.parametrize("other", ["two.example", "corp.example", "app.example"])
+def test_a_ticket_copied_to_another_host_is_refused(two_hosts, visit, other):
+    browser = visit(two_hosts, host="one.example")
+    callback = browser.scan("zhangsan", browser.begin())
+    thief = visit(two_hosts, host=other)
+    for cookie in browser.tickets:
+        thief.jar.put(cookie.name, cookie.value, other)
+    expect.page(two_hosts, thief.come_back(callback.replace(browser.origin, thief.origin)), 400)
+    assert thief.session is None
+
+
 def test_the_same_host_of_another_corp_refuses_the_session(serve, sim, visit):
     shared = {"DingTalkKey": KEYS[0]}
     one = serve(sites.protected(sim, **shared))

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs httpd under valgrind's callgrind and reads what it counted between marked requests."""
+
+import os
+import pathlib
+import re
+import shutil
+import tempfile
+
+from lib.httpd import USER
+
+# An OPTIONS request for a static page comes here, and nothing else does. The symbol is exported by
+# httpd, so it is found without debug information; the dump is written before its first instruction.
+MARK = "ap_send_http_options"
+
+HEADER = re.compile(r"^(events|summary|totals): (.*)$", re.MULTILINE)
+NAMED = re.compile(r"^cfn=\((\d+)\)(?: (.*))?\ncalls=(\d+)", re.MULTILINE)
+NAME = re.compile(r"^c?fn=\((\d+)\) (.*)$", re.MULTILINE)
+
+
+class Counts:
+    """What happened between two marks: totals of events, and how often functions were called."""
+
+    def __init__(self, events, calls):
+        self.events = events
+        self.calls = calls
+
+    def called(self, names):
+        """How often one of these functions was called by any other."""
+        return sum(self.calls.get(name, 0) for name in names)
+
+
+class Callgrind:
+    """A command to use in place of httpd's own, and the dumps it leaves.
+
+    The command keeps the process id, so that httpd is signalled as usual. With -X there is one
+    process, which after its start belongs to httpd's user: so does the folder.
+    """
+
+    def __init__(self, httpd, folder=None):
+        self.valgrind = shutil.which("valgrind")
+        if self.valgrind is None:
+            raise FileNotFoundError("valgrind not found: install valgrind")
+        self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="dt-bench-"))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if os.getuid() == 0:
+            shutil.chown(self.folder, USER)
+        for old in self.folder.glob("callgrind.out*"):
+            old.unlink()
+        self.log = self.folder / "valgrind.log"
+        self.command = self.folder / "httpd-under-callgrind"
+        self.command.write_text(f"""#!/bin/sh
+exec '{self.valgrind}' --tool=callgrind --vgdb=no --log-file='{self.log}' \\
+    --callgrind-out-file='{self.folder}/callgrind.out' --dump-before={MARK} \\
+    --collect-systime=yes '{httpd}' "$@" -X
+""", encoding="utf-8")
+        self.command.chmod(0o755)
+
+    def counts(self, number):
+        """What was counted between the marks number - 1 and number; both from 1 on."""
+        text = (self.folder / f"callgrind.out.{number}").read_text("utf-8", "backslashreplace")
+        header = dict(HEADER.findall(text))
+        events = dict(zip(header["events"].split(), map(int, header["totals"].split())))
+        return Counts(events, _calls(text))
+
+    def remove(self):
+        """Remove the folder with all that is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _calls(text):
+    """Calls of each function by its bare name, summed over its callers.
+
+    A name is written out where it first occurs. glibc's carry a version, and those of functions
+    that call themselves a depth.
+    """
+    names = dict(NAME.findall(text))
+    calls = {}
+    for number, _, count in NAMED.findall(text):
+        name = re.sub(r"@.*|'\d+$", "", names.get(number, number))
+        calls[name] = calls.get(name, 0) + int(count)
+    return calls
