@@ -12,4 +12,5 @@ for tool in autoreconf automake libtoolize pkg-config; do
     fi
 done
 mkdir -p m4
-exec autoreconf --force --install --warnings=all,no-portability,no-obsolete
+autoreconf --force --install --warnings=all,no-portability,no-obsolete
+rm -f configure~ # the one before, as some versions keep it

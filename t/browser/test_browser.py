@@ -107,6 +107,16 @@ def test_a_person_opens_the_page_scans_and_reads_it(portal, sim, chromium, tmp_p
     assert driver.execute_script("return document.cookie") == ""
 
 
+def test_a_strict_cookie_lets_people_in_although_dingtalk_is_another_site(serve, sim, chromium):
+    """Chromium holds a Strict cookie back on the way from another site: localhost is one."""
+    portal = serve(sites.protected(sim, "DingTalkCookieSameSite Strict"), names=("localhost",))
+    driver = chromium()
+    driver.get(portal.origin + "/app/page.html")
+    scan(driver, "zhangsan")
+    at(driver, portal.origin + "/app/page.html")
+    wait(driver, lambda d: sites.CANARY in text(d))
+
+
 def test_the_application_greets_the_person_by_name(portal, chromium, tmp_path):
     driver = chromium()
     driver.get(portal.origin + "/whoami")

@@ -40,6 +40,6 @@ class Build:
             return {}
         return {
             "LD_PRELOAD": self.preload,
-            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0",
+            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:use_sigaltstack=0",
             "UBSAN_OPTIONS": "print_stacktrace=1",
         }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real httpd with the module, in a folder and on a port of its own."""
 
+import grp
 import os
 import pathlib
+import pwd
 import random
 import shutil
 import signal
@@ -15,7 +17,7 @@ from .build import Build
 from .errorlog import ErrorLog
 from .site import write_documents
 
-USER = "www-data"
+USERS = ("www-data", "apache", "http", "nobody")  # Debian, Fedora, others
 MODULES = ("authn_core", "authz_core", "authz_user", "authz_host", "dir", "mime", "alias", "env",
            "headers", "setenvif")
 THREADS = ("StartServers 1\nServerLimit 4\nThreadLimit 25\nThreadsPerChild 25\n"
@@ -26,6 +28,16 @@ MPM = {
     "prefork": "StartServers 3\nServerLimit 12\nMaxRequestWorkers 12\nMinSpareServers 1\n"
                "MaxSpareServers 12",
 }
+
+
+def unprivileged_user():
+    """The user httpd's children become when we are root."""
+    for name in USERS:
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise KeyError(f"none of the users {', '.join(USERS)}")
 
 
 def free_port():
@@ -140,7 +152,8 @@ class Httpd:
                  f"TypesConfig {self._types()}",
                  '<Location "/">', "AuthzSendForbiddenOnFailure On", "</Location>"]
         if os.getuid() == 0:
-            lines += [f"User {USER}", f"Group {USER}"]
+            user = unprivileged_user()
+            lines += [f"User {user.pw_name}", f"Group {grp.getgrgid(user.pw_gid).gr_name}"]
         if "cgi" in self.modules and self.mpm != "prefork":
             lines.append(f"ScriptSock {self.folder}/cgisock")
         lines += ["<Directory />", "AllowOverride None", "</Directory>"]
@@ -249,9 +262,14 @@ class Httpd:
         return self.start()
 
     def stop(self, remove=False):
-        """Stop by our own process id; harmless when it does not run."""
+        """Stop by our own process id; harmless when it does not run.
+
+        Whoever still reads the log wants a stop without haste: after SIGTERM the event MPM closes
+        connections under the hands of its own threads, and now and then one of them crashes.
+        """
         if self.process is not None:
-            self.process.send_signal(signal.SIGTERM)
+            graceful = self.mpm == "event" and not remove
+            self.process.send_signal(signal.SIGWINCH if graceful else signal.SIGTERM)
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
