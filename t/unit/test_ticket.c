@@ -256,10 +256,10 @@ static void what_does_not_open_is_left_out(void **state)
     assert_int_equal(desk->tickets.count, 0);
 }
 
-static void tickets_are_held_newest_first_and_in_order_when_equally_old(void **state)
+static void tickets_are_held_newest_first_and_the_later_cookie_when_equally_old(void **state)
 {
     const int ago[] = {3, 1, 4, 1, 5, 0, 3};
-    const char *const sorted = "5130624"; /* indexes */
+    const char *const sorted = "5316024"; /* indexes */
     desk_t *desk = *state;
     dt_slice_t tokens[7];
 
@@ -435,7 +435,7 @@ int main(void)
         DESK_TEST(a_ticket_is_forgotten_after_a_day),
         DESK_TEST(a_ticket_of_2039_is_as_good_as_any),
         DESK_TEST(what_does_not_open_is_left_out),
-        DESK_TEST(tickets_are_held_newest_first_and_in_order_when_equally_old),
+        DESK_TEST(tickets_are_held_newest_first_and_the_later_cookie_when_equally_old),
         DESK_TEST(cookies_beyond_the_sixteenth_are_not_looked_at),
         DESK_TEST(a_state_finds_its_ticket_among_others),
         DESK_TEST(any_other_state_finds_nothing),
