@@ -7,7 +7,7 @@ import re
 import shutil
 import tempfile
 
-from lib.httpd import USER
+from lib.httpd import unprivileged_user
 
 # An OPTIONS request for a static page comes here, and nothing else does. The symbol is exported by
 # httpd, so it is found without debug information; the dump is written before its first instruction.
@@ -44,7 +44,7 @@ class Callgrind:
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="dt-bench-"))
         self.folder.mkdir(parents=True, exist_ok=True)
         if os.getuid() == 0:
-            shutil.chown(self.folder, USER)
+            shutil.chown(self.folder, unprivileged_user().pw_uid)
         for old in self.folder.glob("callgrind.out*"):
             old.unlink()
         self.log = self.folder / "valgrind.log"

@@ -34,7 +34,7 @@ SECONDS = 110  # for everything
 WARM = 50      # requests before anything is counted: pools and caches are as they stay
 PAUSE = 0.004  # before each request: httpd waits in poll for every one, or for hardly any
 PASSWORD = "a password of the benchmark"
-CORP_ID = "ding0123456789abcdef0123456789abcdef"  # as long as DingTalk's: it is in the cookie
+CORP_ID = "ding0123456789abcdef0123456789abcdef"  # as long as DingTalk's: it is exported
 
 # One httpd is started for each, with one <Location> at most, so that nothing else differs.
 CASES = ("bare", "basic", "none", "env", "headers", "both")

@@ -14,7 +14,7 @@
  * with 10000 and with 20000 loads, divided by 10000. To see where they go, write to a file and
  * callgrind_annotate it: build with -O2 -g, and not with a sanitizer.
  *
- * The session is a usual one: userid, unionid and three attributes, about 300 bytes of cookie.
+ * The session is a usual one: userid, unionid and three attributes, about 230 bytes of cookie.
  */
 
 #include "core/bytes.h"

@@ -14,27 +14,25 @@ static const char hex_upper[] = "0123456789ABCDEF"; /* RFC 3986, section 2.1: sh
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /*
- * The value of each base64url letter; everything else is -1, which as 32 bits has ones wherever
- * it is shifted, so that one test per text finds it.
+ * What a letter is worth at each of the four places of a group: its six bits, where they belong in
+ * the upper three bytes, and in the lowest byte a mark of its place. No letter: 0, no mark. So
+ * four look-ups, put together, are three decoded bytes and a byte that says whether all were good.
  */
-static const signed char values[256] = {
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* 00 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* 10 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1, /* 20: - */
-    52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1, /* 30: 0-9 */
-    -1, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, /* 40: A-O */
-    15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, 63, /* 50: P-Z _ */
-    -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, /* 60: a-o */
-    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1, /* 70: p-z */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* 80 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* 90 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* a0 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* b0 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* c0 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* d0 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* e0 */
-    -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, /* f0 */
-};
+#define ONE(place, c, value) [c] = (apr_uint32_t)(value) << (26 - 6 * (place)) | 1U << (place)
+#define TWO(place, c, value) ONE(place, c, value), ONE(place, (c) + 1, (value) + 1)
+#define EIGHT(place, c, value)                                                                \
+    TWO(place, c, value), TWO(place, (c) + 2, (value) + 2), TWO(place, (c) + 4, (value) + 4), \
+        TWO(place, (c) + 6, (value) + 6)
+#define PLACE(place)                                                                              \
+    {                                                                                             \
+        EIGHT(place, 'A', 0), EIGHT(place, 'I', 8), EIGHT(place, 'Q', 16), TWO(place, 'Y', 24),   \
+            EIGHT(place, 'a', 26), EIGHT(place, 'i', 34), EIGHT(place, 'q', 42),                  \
+            TWO(place, 'y', 50), EIGHT(place, '0', 52), TWO(place, '8', 60), ONE(place, '-', 62), \
+            ONE(place, '_', 63)                                                                   \
+    }
+#define ALL_PLACES 0xfU
+
+static const apr_uint32_t worth[4][256] = {PLACE(0), PLACE(1), PLACE(2), PLACE(3)};
 
 dt_slice_t dt_slice(const char *text)
 {
@@ -102,44 +100,45 @@ dt_slice_t dt_base64url(apr_pool_t *pool, dt_slice_t bytes)
 
 static apr_uint32_t four_letters(const unsigned char *at)
 {
-    return (apr_uint32_t)values[at[0]] << 18 | (apr_uint32_t)values[at[1]] << 12 |
-           (apr_uint32_t)values[at[2]] << 6 | (apr_uint32_t)values[at[3]];
+    return worth[0][at[0]] | worth[1][at[1]] | worth[2][at[2]] | worth[3][at[3]];
 }
 
 /*
  * Not APR's decoder: that takes both alphabets mixed, padding, and any spare bits, so that one
- * value would have many texts. Besides, this is most of what opening a cookie costs beside AES.
+ * value would have many texts. Besides, this is most of what opening a cookie costs beside AES:
+ * hence the tables, and four bytes written for three, which compilers make one store.
  */
 apr_status_t dt_base64url_decode(dt_slice_t text, unsigned char *out, apr_size_t *len)
 {
     const unsigned char *at = (const unsigned char *)text.data;
     apr_size_t rest = text.len % 4;
     unsigned char *to = out;
-    apr_uint32_t seen = 0;
+    apr_uint32_t seen = ALL_PLACES;
 
     if (rest == 1) {
         return APR_BADCH;
     }
     for (apr_size_t n = text.len / 4; n > 0; n--, at += 4, to += 3) {
         apr_uint32_t bits = four_letters(at);
-        seen |= bits;
-        to[0] = (unsigned char)(bits >> 16);
-        to[1] = (unsigned char)(bits >> 8);
-        to[2] = (unsigned char)bits;
+        seen &= bits;
+        to[0] = (unsigned char)(bits >> 24);
+        to[1] = (unsigned char)(bits >> 16);
+        to[2] = (unsigned char)(bits >> 8);
+        to[3] = (unsigned char)bits; /* the next group's place, or the one to spare */
     }
     if (rest > 0) {
         unsigned char end[4] = {at[0], at[1], rest == 3 ? at[2] : 'A', 'A'};
         apr_uint32_t bits = four_letters(end);
-        seen |= bits;
-        if (bits & (rest == 3 ? 0xffU : 0xffffU)) {
+        seen &= bits;
+        if (bits & (rest == 3 ? 0xff00U : 0xffff00U)) {
             return APR_BADCH;
         }
-        *to++ = (unsigned char)(bits >> 16);
+        *to++ = (unsigned char)(bits >> 24);
         if (rest == 3) {
-            *to++ = (unsigned char)(bits >> 8);
+            *to++ = (unsigned char)(bits >> 16);
         }
     }
-    if (seen >> 24) {
+    if (seen != ALL_PLACES) {
         return APR_BADCH;
     }
     *len = (apr_size_t)(to - out);
@@ -187,9 +186,14 @@ char *dt_percent(apr_pool_t *pool, dt_slice_t bytes)
     return percent(pool, bytes, is_unreserved);
 }
 
-char *dt_percent_header(apr_pool_t *pool, dt_slice_t bytes)
+const char *dt_percent_header(apr_pool_t *pool, const char *text)
 {
-    return percent(pool, bytes, is_plain_in_header);
+    const char *c = text;
+
+    while (*c && is_plain_in_header((unsigned char)*c)) {
+        c++;
+    }
+    return *c ? percent(pool, dt_slice(text), is_plain_in_header) : text;
 }
 
 char *dt_loggable(apr_pool_t *pool, dt_slice_t text, apr_size_t max)

@@ -32,7 +32,8 @@ apr_size_t dt_base64url_size(apr_size_t len);
 dt_slice_t dt_base64url(apr_pool_t *pool, dt_slice_t bytes);
 
 /**
- * Decode base64url without padding into out, which has room for text.len * 3 / 4 bytes.
+ * Decode base64url without padding into out, which has room for text.len * 3 / 4 bytes, and for
+ * one more when text.len is a multiple of four: that one may be written, but means nothing.
  * Strict: only the 64 letters, no padding, spare bits zero, so that one value has one text.
  * @return APR_SUCCESS with *len set; APR_BADCH for anything else
  */
@@ -46,9 +47,9 @@ char *dt_percent(apr_pool_t *pool, dt_slice_t bytes);
 
 /**
  * Percent-encode only '%', controls and bytes above 0x7e, so that plain ASCII text stays
- * readable in a header. From pool, NUL-terminated.
+ * readable in a header. From pool, or text itself when there is nothing to encode.
  */
-char *dt_percent_header(apr_pool_t *pool, dt_slice_t bytes);
+const char *dt_percent_header(apr_pool_t *pool, const char *text);
 
 /**
  * What may be shown of a foreign text in a log line: at most max bytes, everything but

@@ -10,6 +10,10 @@
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <string.h>
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+#endif
 
 /* Where the parts of a token are. */
 enum {
@@ -254,14 +258,28 @@ static EVP_CIPHER_CTX *kept_context(dt_scratch_t *scratch, const dt_keyring_t *k
     return ctx;
 }
 
-/* Decrypts raw in place. The nonce comes first: it also clears what a failed use has left. */
+/* Begins to open with another nonce, which also clears what a failed use has left. */
+static bool set_nonce_and_tag(EVP_CIPHER_CTX *ctx, const unsigned char *nonce, unsigned char *tag)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30000000L
+    /* What EVP_CIPHER_CTX_ctrl makes of EVP_CTRL_GCM_SET_TAG, without its detour. */
+    const OSSL_PARAM params[] = {OSSL_PARAM_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, TAG_SIZE),
+                                 OSSL_PARAM_END};
+
+    return EVP_DecryptInit_ex2(ctx, NULL, NULL, nonce, params) > 0;
+#else
+    return EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, nonce) > 0 &&
+           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, tag) > 0;
+#endif
+}
+
+/* Decrypts raw in place. */
 static bool decrypt_token(EVP_CIPHER_CTX *ctx, dt_slice_t host, unsigned char *raw, int len)
 {
     unsigned char *text = raw + AT_TEXT;
     int done;
 
-    return EVP_DecryptInit_ex(ctx, NULL, NULL, NULL, raw + AT_NONCE) > 0 &&
-           EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_SIZE, text + len) > 0 &&
+    return set_nonce_and_tag(ctx, raw + AT_NONCE, text + len) &&
            EVP_DecryptUpdate(ctx, NULL, &done, raw - host.len, (int)host.len + AT_NONCE) > 0 &&
            (len == 0 || EVP_DecryptUpdate(ctx, text, &done, text, len) > 0) &&
            EVP_DecryptFinal_ex(ctx, text + len, &done) > 0;
@@ -309,7 +327,7 @@ apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
     if (token.len < TOKEN_MIN || token.len > DT_SEAL_MAX || host.len > DT_SEAL_MAX) {
         return APR_EACCES;
     }
-    raw = token_room(call, host, token.len * 3 / 4);
+    raw = token_room(call, host, token.len * 3 / 4 + 1); /* one more for the decoder */
     if (dt_base64url_decode(token, raw, &size) != APR_SUCCESS || raw[0] != VERSION) {
         return APR_EACCES;
     }

@@ -2,14 +2,16 @@
 /* The session: a signed-in browser, as a record that a store keeps. */
 #include "core/session.h"
 
+#include "core/bytes.h"
 #include "core/record.h"
 
 #include <string.h>
 
 /*
  * Record: version (1 byte, 1) | id (16) | began | seen | user | user id | union id |
- * attributes, in the forms of record.h. The attributes are last and have no length of their own,
- * so that the hot path need not look at them.
+ * attributes, in the forms of record.h. A user that is the user id is written as an empty text, and
+ * in no other way: a browser sends this record with every request, so that its bytes count. The
+ * attributes are last and have no length of their own: the hot path need not look at them.
  */
 #define VERSION 1
 
@@ -58,6 +60,7 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
                              dt_session_t *session)
 {
     dt_slice_t record;
+    dt_slice_t user;
     dt_reader_t r;
     unsigned version;
     apr_status_t rv = store->load(store->plug.self, call, token, &record);
@@ -70,12 +73,16 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
     dt_read_bytes(&r, session->id, DT_SESSION_ID);
     session->began = dt_read_time(&r);
     session->seen = dt_read_time(&r);
-    session->user = dt_read_text(&r);
+    user = dt_read_text(&r);
     session->user_id = dt_read_text(&r);
     session->union_id = dt_read_text(&r);
     session->attributes = (dt_slice_t){(const char *)r.at, (apr_size_t)(r.end - r.at)};
-    /* A record we cannot read is no session; signing in again writes one we can. */
-    if (r.failed || version != VERSION || session->user.len == 0) {
+    session->user = user.len > 0 ? user : session->user_id;
+    /*
+     * A record we cannot read is no session; signing in again writes one we can. When user and
+     * user id are equal, either both are empty and there is no user, or we did not write it.
+     */
+    if (r.failed || version != VERSION || dt_slice_equal(user, session->user_id)) {
         return APR_NOTFOUND;
     }
     return APR_SUCCESS;
@@ -84,6 +91,11 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
 static bool has_nul(dt_slice_t text)
 {
     return text.len > 0 && memchr(text.data, '\0', text.len) != NULL;
+}
+
+static bool is_time(apr_time_t time)
+{
+    return time >= 0 && time <= DT_RECORD_TIME_MAX;
 }
 
 /* Whether what is written can be read back. */
@@ -95,8 +107,9 @@ static bool is_sound(const dt_session_t *session)
     while (dt_attribute_next(&rest, &attribute)) {
         /* to the end, or to what is malformed */
     }
-    return rest.len == 0 && session->began >= 0 && session->seen >= 0 && session->user.len > 0 &&
-           !has_nul(session->user) && !has_nul(session->user_id) && !has_nul(session->union_id);
+    return rest.len == 0 && is_time(session->began) && is_time(session->seen) &&
+           session->user.len > 0 && !has_nul(session->user) && !has_nul(session->user_id) &&
+           !has_nul(session->union_id);
 }
 
 static apr_time_t later(apr_time_t time, apr_interval_time_t by)
@@ -117,6 +130,7 @@ apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
                              const dt_lifetimes_t *lifetimes, const dt_session_t *session,
                              dt_slice_t *token)
 {
+    bool same = dt_slice_equal(session->user, session->user_id);
     unsigned char buffer[DT_SESSION_RECORD_MAX];
     dt_writer_t w;
 
@@ -128,7 +142,7 @@ apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
     dt_write_bytes(&w, session->id, DT_SESSION_ID);
     dt_write_time(&w, session->began);
     dt_write_time(&w, session->seen);
-    dt_write_text(&w, session->user);
+    dt_write_text(&w, same ? dt_slice(NULL) : session->user);
     dt_write_text(&w, session->user_id);
     dt_write_text(&w, session->union_id);
     dt_write_bytes(&w, session->attributes.data, session->attributes.len);
@@ -169,6 +183,9 @@ bool dt_attribute_next(dt_slice_t *cursor, dt_attribute_t *attribute)
 {
     dt_reader_t r;
 
+    if (cursor->len == 0) {
+        return false;
+    }
     dt_reader_init(&r, *cursor);
     attribute->name = dt_read_text(&r);
     attribute->value = dt_read_text(&r);

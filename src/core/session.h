@@ -8,14 +8,16 @@
 
 #define DT_SESSION_ID 16           /* random bytes */
 #define DT_SESSION_RECORD_MAX 2800 /* bytes of a record: its cookie stays below 4 KiB */
-/* Bytes of a record beside the bytes of its texts and attributes: what they leave of the maximum is
- * the budget for attributes. */
-#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 8 + 3 * 3)
+/**
+ * Bytes of a record beside the bytes of its texts and attributes, at most: what they leave of the
+ * maximum is the budget for attributes. Short texts take less.
+ */
+#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 6 + 3 * 3)
 
 /**
  * A session of a member of the store's corp: the key that seals it belongs to one corp, so the
- * record need not name it. Texts are C strings that point into the record it was read from, or to what the
- * caller put there.
+ * record need not name it. Texts are C strings that point into the record it was read from, or to
+ * what the caller put there.
  */
 typedef struct dt_session_t {
     unsigned char id[DT_SESSION_ID];
@@ -61,7 +63,8 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
  * @param token NUL-terminated, fit for a cookie
  * @return APR_SUCCESS; APR_ENOSPC when the record would be larger than DT_SESSION_RECORD_MAX;
  *         APR_EINVAL when it could not be read back: a text holds a NUL, user is empty, the
- *         attributes are malformed or a time is before 1970; anything else: the store failed
+ *         attributes are malformed or a time is before 1970 or after DT_RECORD_TIME_MAX (record.h);
+ *         anything else: the store failed
  */
 apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
                              const dt_lifetimes_t *lifetimes, const dt_session_t *session,

@@ -102,16 +102,6 @@ typedef struct sink_t {
     int encoding;
 } sink_t;
 
-static bool is_plain(dt_slice_t value)
-{
-    for (apr_size_t i = 0; i < value.len; i++) {
-        if (value.data[i] < 0x20 || value.data[i] > 0x7e || value.data[i] == '%') {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* One value as this directory wants its headers; NULL when it cannot be a header at all. */
 static const char *encode(apr_pool_t *pool, int encoding, dt_slice_t value)
 {
@@ -125,8 +115,8 @@ static const char *encode(apr_pool_t *pool, int encoding, dt_slice_t value)
             }
         }
         return value.data;
-    default: /* almost every value is plain, and then needs no copy */
-        return is_plain(value) ? value.data : dt_percent_header(pool, value);
+    default:
+        return dt_percent_header(pool, value.data);
     }
 }
 

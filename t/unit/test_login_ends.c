@@ -340,6 +340,40 @@ static void sixteen_foreign_tickets_leave_room_for_every_change(void **state)
     assert_int_equal(held_by(&crowd), DT_TICKETS_KEPT);
 }
 
+static void sign_out(browser_t *b)
+{
+    dt_tickets_t held;
+
+    show_tickets(b, &held);
+    dt_login_sign_out(&b->w->login, &b->w->call, &held, &b->way);
+    take_cookies(b);
+}
+
+static void signing_out_three_times_in_a_minute_is_no_loop(void **state)
+{
+    browser_t b = {.w = *state};
+
+    for (int i = 0; i < DT_BOUNCES_MAX; i++) {
+        sign_in(&b, "/app", "code-a");
+        assert_why(&b, DT_WHY_SIGNED_IN);
+        sign_out(&b);
+    }
+    begin(&b, "/app");
+    assert_int_equal(b.result.what, DT_AGAIN);
+}
+
+static void an_old_callback_after_signing_out_starts_again(void **state)
+{
+    browser_t b = {.w = *state};
+    const char *used = begin(&b, "/app");
+
+    finish(&b, used, "code-a");
+    assert_why(&b, DT_WHY_SIGNED_IN);
+    sign_out(&b);
+    finish(&b, used, "code-a");
+    assert_again(&b, DT_WHY_TICKET_SPENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -361,6 +395,8 @@ int main(void)
         TEST(somebody_who_signs_in_again_later_is_no_loop),
         TEST(a_restart_in_a_loop_is_stopped_too),
         TEST(sixteen_foreign_tickets_leave_room_for_every_change),
+        TEST(signing_out_three_times_in_a_minute_is_no_loop),
+        TEST(an_old_callback_after_signing_out_starts_again),
     };
     int failed;
 

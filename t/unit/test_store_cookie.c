@@ -101,6 +101,38 @@ static void the_largest_record_stays_below_what_a_browser_keeps(void **state)
                 BROWSER_KEEPS);
 }
 
+/* S-30: whatever the texts are, attributes within what DT_SESSION_FIXED leaves never break it. */
+static void attributes_within_their_budget_always_fit(void **state)
+{
+    const apr_size_t lengths[] = {1, 127, 128, 900};
+    const dt_lifetimes_t lifetimes = {apr_time_from_sec(28800), 0};
+    const site_t *site = *state;
+    char *text = apr_palloc(site->call.pool, DT_SESSION_RECORD_MAX);
+    apr_size_t largest = 0;
+
+    memset(text, 't', DT_SESSION_RECORD_MAX);
+    for (int i = 0; i < 4 * 4 * 4; i++) {
+        dt_session_t session = {.began = NOW, .seen = NOW};
+        dt_attribute_t attribute = {DT_SLICE("a"), {text, 0}};
+        apr_size_t budget = DT_SESSION_RECORD_MAX - DT_SESSION_FIXED;
+        dt_slice_t token;
+        int dropped;
+        session.user = (dt_slice_t){text, lengths[i % 4]};
+        session.user_id = (dt_slice_t){text, lengths[i / 4 % 4]};
+        session.union_id = (dt_slice_t){text, lengths[i / 16]};
+        budget -= session.user.len + session.user_id.len + session.union_id.len;
+        attribute.value.len = budget - (budget < 128 ? 3 + 2 : 3 + 3); /* all of it, with lengths */
+        session.attributes = dt_attributes_pack(site->call.pool, &attribute, 1, budget, &dropped);
+        assert_int_equal(dropped, 0);
+        assert_int_equal(session.attributes.len, budget);
+        assert_int_equal(dt_session_save(site->store, &site->call, &lifetimes, &session, &token),
+                         APR_SUCCESS);
+        assert_int_equal(dt_session_load(site->store, &site->call, token, &session), APR_SUCCESS);
+        largest = token.len > largest ? token.len : largest;
+    }
+    assert_int_equal(largest, dt_base64url_size(DT_SESSION_RECORD_MAX + DT_SEAL_OVERHEAD));
+}
+
 static void whatever_does_not_open_is_not_there(void **state)
 {
     site_t *site = *state;
@@ -163,6 +195,7 @@ int main(void)
         SITE_TEST(what_is_saved_is_loaded_from_the_token_alone),
         SITE_TEST(a_token_is_fit_for_a_cookie),
         SITE_TEST(the_largest_record_stays_below_what_a_browser_keeps),
+        SITE_TEST(attributes_within_their_budget_always_fit),
         SITE_TEST(whatever_does_not_open_is_not_there),
         SITE_TEST(a_ticket_is_no_session),
         SITE_TEST(dropping_is_no_error_and_forgets_nothing),
