@@ -2,49 +2,72 @@
 /* Asking DingTalk: when a question is repeated, when a token is renewed, and when to stop. */
 #include "core/bytes.h"
 #include "core/client.h"
+#include "unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
-
-#define REPLIES_MAX 8
+#define TURNS 8
 
 #define BUSY "{\"errcode\":-1}"
 #define REFUSED "{\"errcode\":88,\"sub_code\":\"40014\"}"
 #define STRANGER "{\"errcode\":60121}"
+#define STOPPED "{\"errcode\":50003}"
+#define NEW_TOKEN "{\"accessToken\":\"new\"}"
 #define ZHANG "{\"errcode\":0,\"result\":{\"userid\":\"zhang\",\"contact_type\":0}}"
 #define RECORD "{\"errcode\":0,\"result\":{\"userid\":\"zhang\",\"active\":true}}"
 
-/* What DingTalk does with the next request. */
-typedef struct scripted_t {
-    apr_status_t rv;
-    int status;
-    const char *body;
-    const char *trouble;
-} scripted_t;
+#define NEW_TOKEN_URL "http://api/v1.0/oauth2/accessToken"
+#define USER_ID_URL "http://oapi/topapi/user/getbyunionid?access_token="
 
-/* The world: replies in order, and a token store that holds one token. */
+struct world_t;
+
+/* What we ask DingTalk for: told, or NULL. */
+typedef apr_status_t ask_t(struct world_t *world, const char **told, dt_result_t *result);
+
+/* How our question ends. */
+typedef struct end_t {
+    apr_status_t rv;
+    dt_what_t what;
+    dt_why_id_t why;
+    const char *told;
+} end_t;
+
+/* What happened on the way. */
+typedef struct trail_t {
+    int sent;
+    int fetched;         /* app tokens */
+    const char *dropped; /* the app token that the store was told to forget */
+    const char *kept;    /* the one that it holds in the end */
+} trail_t;
+
+/* What DingTalk does, and what comes of it. */
+typedef struct conversation_t {
+    const char *name;
+    ask_t *ask;
+    bool first;            /* the token store holds nothing yet, else the token "held" */
+    apr_status_t no_token; /* of the token store */
+    apr_status_t no_reply; /* of the http port */
+    int status;            /* of every reply; 0: 200 */
+    const char *replies[TURNS];
+    end_t end;
+    trail_t trail;
+    const char *detail;           /* NULL: not compared */
+    apr_interval_time_t lifetime; /* of the app token; 0: not compared */
+    const char *urls[TURNS];      /* NULL: not compared */
+} conversation_t;
+
+/* The world: a scripted DingTalk, and a token store that holds one token. */
 typedef struct world_t {
+    const conversation_t *script;
     dt_http_t http;
     dt_tokens_t tokens;
     dt_app_t app;
     dt_client_t client;
     dt_call_t call;
-    scripted_t replies[REPLIES_MAX];
     int sent;
-    const char *urls[REPLIES_MAX];
+    const char *urls[TURNS];
     const char *held; /* the token store's token */
     int fetched;
     const char *dropped;
     apr_interval_time_t lifetime;
-    apr_status_t get_fails;
     int reply_pools_left; /* how many were not destroyed when the call returned */
 } world_t;
 
@@ -58,17 +81,18 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
                             dt_http_response_t *response)
 {
     world_t *world = self;
-    const scripted_t *reply = &world->replies[world->sent];
+    const conversation_t *script = world->script;
+    const int turn = world->sent++;
 
-    assert_in_range(world->sent, 0, REPLIES_MAX - 1);
-    world->urls[world->sent++] = apr_pstrdup(world->call.pool, request->url);
+    assert_in_range(turn, 0, TURNS - 1);
+    world->urls[turn] = apr_pstrdup(world->call.pool, request->url);
     assert_ptr_not_equal(call->pool, world->call.pool);
     world->reply_pools_left++;
     apr_pool_cleanup_register(call->pool, world, reply_pool_gone, apr_pool_cleanup_null);
-    response->status = reply->status;
-    response->body = dt_slice(apr_pstrdup(call->pool, reply->body));
-    response->trouble = reply->trouble;
-    return reply->rv;
+    response->status = script->status ? script->status : 200;
+    response->body = dt_slice(apr_pstrdup(call->pool, script->replies[turn]));
+    response->trouble = "it broke";
+    return script->no_reply;
 }
 
 static apr_status_t get_token(void *self, const dt_call_t *call, dt_token_fetch_t *fetch,
@@ -77,9 +101,9 @@ static apr_status_t get_token(void *self, const dt_call_t *call, dt_token_fetch_
     world_t *world = self;
     apr_status_t rv;
 
-    if (world->get_fails != APR_SUCCESS) {
+    if (world->script->no_token != APR_SUCCESS) {
         *result = dt_result(DT_WHY_CROWDED, "waited too long");
-        return world->get_fails;
+        return world->script->no_token;
     }
     if (!world->held) {
         world->fetched++;
@@ -100,14 +124,13 @@ static void drop_token(void *self, const char *token)
     world->held = NULL;
 }
 
-static int setup(void **state)
+/* The state is a conversation, and becomes its world. */
+static int set_up(void **state)
 {
-    apr_pool_t *pool;
-    world_t *world;
+    apr_pool_t *pool = pool_made();
+    world_t *world = apr_pcalloc(pool, sizeof(*world));
 
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    world = apr_pcalloc(pool, sizeof(*world));
+    world->script = *state;
     world->http = (dt_http_t){.plug = {.name = "fake", .self = world}, .perform = perform};
     world->tokens = (dt_tokens_t){.plug = {.name = "fake", .self = world},
                                   .get = get_token,
@@ -119,299 +142,199 @@ static int setup(void **state)
                             .api_url = "http://api",
                             .oapi_url = "http://oapi"};
     world->client = (dt_client_t){&world->app, &world->http, &world->tokens};
-    world->call = (dt_call_t){.pool = pool, .now = apr_time_from_sec(1700000000), .host = "h"};
-    world->held = "held";
+    world->call = (dt_call_t){.pool = pool, .now = NOW, .host = "h"};
+    world->held = world->script->first ? NULL : "held";
     *state = world;
     return 0;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     world_t *world = *state;
 
     assert_int_equal(world->reply_pools_left, 0);
-    apr_pool_destroy(world->call.pool);
-    apr_terminate();
+    pool_gone(world->call.pool);
     return 0;
 }
 
-/* The next replies, all with the same HTTP status. */
-static void will_reply(world_t *world, int status, const char *const *bodies)
-{
-    for (int i = 0; bodies[i]; i++) {
-        world->replies[i] = (scripted_t){.status = status, .body = bodies[i]};
-    }
-}
-
-static apr_status_t ask_user_id(world_t *world, const char **user_id, dt_result_t *result)
+static apr_status_t user_id(world_t *world, const char **told, dt_result_t *result)
 {
     int contact_type;
 
-    *user_id = NULL;
-    return dt_client_user_id(&world->client, &world->call, "uNion", user_id, &contact_type, result);
+    return dt_client_user_id(&world->client, &world->call, "uNion", told, &contact_type, result);
 }
 
-static void assert_why(const dt_result_t *result, dt_why_id_t id)
+static apr_status_t user_token(world_t *world, const char **told, dt_result_t *result)
 {
-    assert_string_equal(result->why->name, dt_whys[id].name);
+    const char *corp;
+
+    return dt_client_user_token(&world->client, &world->call, "c", told, &corp, result);
 }
 
-static void the_four_questions_are_answered(void **state)
+/* From the code to the member record. */
+static apr_status_t everything(world_t *world, const char **told, dt_result_t *result)
 {
-    static const char *const bodies[] = {"{\"accessToken\":\"ut\",\"corpId\":\"corp\"}",
-                                         "{\"unionId\":\"uNion\"}", ZHANG, RECORD, NULL};
-    world_t *world = *state;
     const dt_client_t *client = &world->client;
+    const dt_call_t *call = &world->call;
     const char *token;
     const char *corp;
     const char *union_id;
-    const char *user_id;
+    const char *user;
     int contact_type = -1;
     dt_member_t member;
-    dt_result_t result;
 
-    will_reply(world, 200, bodies);
-    assert_int_equal(dt_client_user_token(client, &world->call, "c", &token, &corp, &result), 0);
-    assert_int_equal(dt_client_me(client, &world->call, token, &union_id, &result), 0);
-    assert_int_equal(dt_client_user_id(client, &world->call, union_id, &user_id, &contact_type,
-                                       &result),
-                     0);
-    assert_int_equal(dt_client_member(client, &world->call, user_id, &member, &result), 0);
-    assert_why(&result, DT_WHY_SIGNED_IN);
+    assert_int_equal(dt_client_user_token(client, call, "c", &token, &corp, result), APR_SUCCESS);
+    assert_int_equal(dt_client_me(client, call, token, &union_id, result), APR_SUCCESS);
+    assert_int_equal(dt_client_user_id(client, call, union_id, &user, &contact_type, result),
+                     APR_SUCCESS);
+    assert_int_equal(dt_client_member(client, call, user, &member, result), APR_SUCCESS);
     assert_string_equal(token, "ut");
     assert_string_equal(corp, "corp");
     assert_string_equal(union_id, "uNion");
-    assert_string_equal(user_id, "zhang");
     assert_int_equal(contact_type, 0);
     assert_true(member.active);
-    assert_string_equal(world->urls[3], "http://oapi/topapi/v2/user/get?access_token=held");
-    assert_int_equal(world->sent, 4);
-    assert_int_equal(world->fetched, 0);
+    *told = user;
+    return APR_SUCCESS;
 }
 
-static void the_app_token_is_fetched_when_there_is_none(void **state)
+static const conversation_t conversations[] = {
+    {.name = "the_four_questions_are_answered",
+     .ask = everything,
+     .replies = {"{\"accessToken\":\"ut\",\"corpId\":\"corp\"}", "{\"unionId\":\"uNion\"}", ZHANG,
+                 RECORD},
+     .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
+     .trail = {.sent = 4, .kept = "held"},
+     .urls = {[3] = "http://oapi/topapi/v2/user/get?access_token=held"}},
+    {.name = "the_app_token_is_fetched_when_there_is_none",
+     .ask = user_id,
+     .first = true,
+     .replies = {"{\"accessToken\":\"new\",\"expireIn\":60}", ZHANG},
+     .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
+     .trail = {.sent = 2, .fetched = 1, .kept = "new"},
+     .lifetime = APR_USEC_PER_SEC * 60,
+     .urls = {NEW_TOKEN_URL, USER_ID_URL "new"}},
+    {.name = "a_busy_reply_is_asked_for_once_more",
+     .ask = user_id,
+     .replies = {BUSY, ZHANG},
+     .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
+     .trail = {.sent = 2, .kept = "held"}},
+    {.name = "a_busy_reply_is_not_asked_for_twice_more",
+     .ask = user_id,
+     .replies = {BUSY, BUSY, ZHANG},
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_BUSY, NULL},
+     .trail = {.sent = 2, .kept = "held"}},
+    {.name = "a_code_is_never_sent_twice",
+     .ask = user_token,
+     .status = 503,
+     .replies = {"{\"code\":\"systemBusy\"}", "{\"accessToken\":\"x\"}"},
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_BUSY, NULL},
+     .trail = {.sent = 1, .kept = "held"}},
+    {.name = "an_app_token_that_is_refused_is_renewed_once",
+     .ask = user_id,
+     .replies = {REFUSED, NEW_TOKEN, ZHANG},
+     .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
+     .trail = {.sent = 3, .fetched = 1, .dropped = "held", .kept = "new"},
+     .urls = {[2] = USER_ID_URL "new"}},
+    {.name = "a_new_app_token_that_is_refused_too_ends_it",
+     .ask = user_id,
+     .replies = {REFUSED, NEW_TOKEN, REFUSED, ZHANG},
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_APP_CREDENTIALS, NULL},
+     .trail = {.sent = 3, .fetched = 1, .dropped = "held", .kept = "new"}},
+    {.name = "renewing_and_repeating_each_happen_once",
+     .ask = user_id,
+     .replies = {BUSY, REFUSED, NEW_TOKEN, BUSY, ZHANG},
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_BUSY, NULL},
+     .trail = {.sent = 4, .fetched = 1, .dropped = "held", .kept = "new"}},
+    {.name = "a_clear_no_is_no_error",
+     .ask = user_id,
+     .replies = {STRANGER, ZHANG},
+     .end = {APR_SUCCESS, DT_DENIED, DT_WHY_STRANGER, NULL},
+     .trail = {.sent = 1, .kept = "held"}},
+    {.name = "a_spent_code_is_no_error",
+     .ask = user_token,
+     .status = 400,
+     .replies = {"{\"code\":\"invalidParameter.authCode.notFound\"}"},
+     .end = {APR_SUCCESS, DT_AGAIN, DT_WHY_CODE_SPENT, NULL},
+     .trail = {.sent = 1, .kept = "held"}},
+    {.name = "a_call_that_takes_too_long_is_not_repeated",
+     .ask = user_id,
+     .no_reply = APR_TIMEUP,
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_DOWN, NULL},
+     .trail = {.sent = 1, .kept = "held"},
+     .detail = "getbyunionid: it broke"},
+    {.name = "a_call_that_fails_is_not_repeated",
+     .ask = user_id,
+     .no_reply = APR_ECONNREFUSED,
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_DOWN, NULL},
+     .trail = {.sent = 1, .kept = "held"},
+     .detail = "getbyunionid: it broke"},
+    {.name = "a_call_that_finds_no_connection_free_is_not_repeated",
+     .ask = user_id,
+     .no_reply = APR_EBUSY,
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_CROWDED, NULL},
+     .trail = {.sent = 1, .kept = "held"},
+     .detail = "getbyunionid: it broke"},
+    {.name = "a_call_with_too_large_a_reply_is_not_repeated",
+     .ask = user_id,
+     .no_reply = APR_ENOSPC,
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_UNINTELLIGIBLE, NULL},
+     .trail = {.sent = 1, .kept = "held"},
+     .detail = "getbyunionid: it broke"},
+    {.name = "without_app_token_nothing_is_asked",
+     .ask = user_id,
+     .no_token = APR_TIMEUP,
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_CROWDED, NULL},
+     .trail = {.kept = "held"}},
+    {.name = "why_there_is_no_app_token_is_told",
+     .ask = user_id,
+     .first = true,
+     .status = 400,
+     .replies = {"{\"code\":\"invalidClientIdOrSecret\"}"},
+     .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_APP_CREDENTIALS, NULL},
+     .trail = {.sent = 1, .fetched = 1},
+     .detail = "accessToken: HTTP 400, code invalidClientIdOrSecret"},
+    {.name = "an_app_that_was_stopped_is_a_clear_no_without_token",
+     .ask = user_id,
+     .first = true,
+     .replies = {STOPPED, ZHANG},
+     .end = {APR_SUCCESS, DT_DENIED, DT_WHY_APP_STOPPED, NULL},
+     .trail = {.sent = 1, .fetched = 1}},
+};
+
+static void the_conversation_ends_so(void **state)
 {
-    static const char *const bodies[] = {"{\"accessToken\":\"new\",\"expireIn\":60}", ZHANG, NULL};
     world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
+    const conversation_t *expected = world->script;
+    const char *told = NULL;
+    dt_result_t result = {.detail = NULL};
 
-    world->held = NULL;
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_SUCCESS);
-    assert_string_equal(user_id, "zhang");
-    assert_string_equal(world->urls[0], "http://api/v1.0/oauth2/accessToken");
-    assert_string_equal(world->urls[1], "http://oapi/topapi/user/getbyunionid?access_token=new");
-    assert_int_equal(world->lifetime, apr_time_from_sec(60));
-}
-
-static void a_busy_reply_is_asked_for_once_more(void **state)
-{
-    static const char *const bodies[] = {BUSY, ZHANG, NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_SUCCESS);
-    assert_why(&result, DT_WHY_SIGNED_IN);
-    assert_string_equal(user_id, "zhang");
-    assert_int_equal(world->sent, 2);
-}
-
-static void a_busy_reply_is_not_asked_for_twice_more(void **state)
-{
-    static const char *const bodies[] = {BUSY, BUSY, ZHANG, NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_EGENERAL);
-    assert_why(&result, DT_WHY_BUSY);
-    assert_null(user_id);
-    assert_int_equal(world->sent, 2);
-}
-
-static void a_code_is_never_sent_twice(void **state)
-{
-    static const char *const bodies[] = {"{\"code\":\"systemBusy\"}", "{\"accessToken\":\"x\"}",
-                                         NULL};
-    world_t *world = *state;
-    const char *token = NULL;
-    const char *corp;
-    dt_result_t result;
-
-    will_reply(world, 503, bodies);
-    assert_int_equal(dt_client_user_token(&world->client, &world->call, "c", &token, &corp,
-                                          &result),
-                     APR_EGENERAL);
-    assert_why(&result, DT_WHY_BUSY);
-    assert_int_equal(world->sent, 1);
-    assert_null(token);
-}
-
-static void an_app_token_that_is_refused_is_renewed_once(void **state)
-{
-    static const char *const bodies[] = {REFUSED, "{\"accessToken\":\"new\"}", ZHANG, NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_SUCCESS);
-    assert_string_equal(user_id, "zhang");
-    assert_string_equal(world->dropped, "held");
-    assert_int_equal(world->fetched, 1);
-    assert_string_equal(world->urls[2], "http://oapi/topapi/user/getbyunionid?access_token=new");
-}
-
-static void a_new_app_token_that_is_refused_too_ends_it(void **state)
-{
-    static const char *const bodies[] = {REFUSED, "{\"accessToken\":\"new\"}", REFUSED, ZHANG,
-                                         NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_EGENERAL);
-    assert_why(&result, DT_WHY_APP_CREDENTIALS);
-    assert_int_equal(world->sent, 3);
-    assert_int_equal(world->fetched, 1);
-}
-
-static void renewing_and_repeating_each_happen_once(void **state)
-{
-    static const char *const bodies[] = {BUSY, REFUSED, "{\"accessToken\":\"new\"}",
-                                         BUSY, ZHANG,   NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_EGENERAL);
-    assert_why(&result, DT_WHY_BUSY);
-    assert_int_equal(world->sent, 4);
-}
-
-static void a_clear_no_is_no_error(void **state)
-{
-    static const char *const bodies[] = {STRANGER, ZHANG, NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_SUCCESS);
-    assert_why(&result, DT_WHY_STRANGER);
-    assert_int_equal(result.what, DT_DENIED);
-    assert_null(user_id);
-    assert_int_equal(world->sent, 1);
-}
-
-static void a_spent_code_is_no_error(void **state)
-{
-    static const char *const bodies[] = {"{\"code\":\"invalidParameter.authCode.notFound\"}", NULL};
-    world_t *world = *state;
-    const char *token = NULL;
-    const char *corp;
-    dt_result_t result;
-
-    will_reply(world, 400, bodies);
-    assert_int_equal(dt_client_user_token(&world->client, &world->call, "c", &token, &corp,
-                                          &result),
-                     APR_SUCCESS);
-    assert_int_equal(result.what, DT_AGAIN);
-    assert_null(token);
-}
-
-static void a_call_without_reply_is_not_repeated(void **state)
-{
-    static const struct {
-        apr_status_t rv;
-        dt_why_id_t why;
-    } rows[] = {{APR_TIMEUP, DT_WHY_DOWN},
-                {APR_ECONNREFUSED, DT_WHY_DOWN},
-                {APR_EBUSY, DT_WHY_CROWDED},
-                {APR_ENOSPC, DT_WHY_UNINTELLIGIBLE}};
-    world_t *world = *state;
-
-    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        const char *user_id;
-        dt_result_t result;
-        world->sent = 0;
-        world->replies[0] = (scripted_t){.rv = rows[i].rv, .body = "", .trouble = "it broke"};
-        assert_int_equal(ask_user_id(world, &user_id, &result), APR_EGENERAL);
-        assert_why(&result, rows[i].why);
-        assert_string_equal(result.detail, "getbyunionid: it broke");
-        assert_int_equal(world->sent, 1);
+    assert_row_int("status", expected->ask(world, &told, &result), expected->end.rv);
+    assert_row_why("result", result, expected->end.why);
+    assert_row_int("what it amounts to", result.what, expected->end.what);
+    if (expected->detail) {
+        assert_row_text("detail", result.detail, expected->detail);
+    }
+    assert_row_text("what we are told", told, expected->end.told);
+    assert_row_int("requests sent", world->sent, expected->trail.sent);
+    assert_row_int("app tokens fetched", world->fetched, expected->trail.fetched);
+    assert_row_text("app token dropped", world->dropped, expected->trail.dropped);
+    assert_row_text("app token kept", world->held, expected->trail.kept);
+    if (expected->lifetime) {
+        assert_row_int("its lifetime", world->lifetime, expected->lifetime);
+    }
+    for (int i = 0; i < TURNS; i++) {
+        if (expected->urls[i]) {
+            assert_row_text("address of a request", world->urls[i], expected->urls[i]);
+        }
     }
 }
 
-static void without_app_token_nothing_is_asked(void **state)
-{
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    world->get_fails = APR_TIMEUP;
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_EGENERAL);
-    assert_why(&result, DT_WHY_CROWDED);
-    assert_int_equal(world->sent, 0);
-}
-
-static void why_there_is_no_app_token_is_told(void **state)
-{
-    static const char *const bodies[] = {"{\"code\":\"invalidClientIdOrSecret\"}", NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    world->held = NULL;
-    will_reply(world, 400, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_EGENERAL);
-    assert_why(&result, DT_WHY_APP_CREDENTIALS);
-    assert_string_equal(result.detail, "accessToken: HTTP 400, code invalidClientIdOrSecret");
-    assert_int_equal(world->sent, 1);
-}
-
-static void an_app_that_was_stopped_is_a_clear_no_without_token(void **state)
-{
-    static const char *const bodies[] = {"{\"errcode\":50003}", ZHANG, NULL};
-    world_t *world = *state;
-    const char *user_id;
-    dt_result_t result;
-
-    world->held = NULL;
-    will_reply(world, 200, bodies);
-    assert_int_equal(ask_user_id(world, &user_id, &result), APR_SUCCESS);
-    assert_why(&result, DT_WHY_APP_STOPPED);
-    assert_null(user_id);
-    assert_null(world->held);
-    assert_int_equal(world->sent, 1);
-}
-
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        CASE(the_four_questions_are_answered),
-        CASE(the_app_token_is_fetched_when_there_is_none),
-        CASE(a_busy_reply_is_asked_for_once_more),
-        CASE(a_busy_reply_is_not_asked_for_twice_more),
-        CASE(a_code_is_never_sent_twice),
-        CASE(an_app_token_that_is_refused_is_renewed_once),
-        CASE(a_new_app_token_that_is_refused_too_ends_it),
-        CASE(renewing_and_repeating_each_happen_once),
-        CASE(a_clear_no_is_no_error),
-        CASE(a_spent_code_is_no_error),
-        CASE(a_call_without_reply_is_not_repeated),
-        CASE(without_app_token_nothing_is_asked),
-        CASE(why_there_is_no_app_token_is_told),
-        CASE(an_app_that_was_stopped_is_a_clear_no_without_token),
-    };
+    struct CMUnitTest tests[ROWS(conversations)];
 
+    for (apr_size_t i = 0; i < ROWS(conversations); i++) {
+        tests[i] = ROW_TEST(&conversations[i], the_conversation_ends_so, set_up, tear_down);
+    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,34 +2,7 @@
 /* Fields of queries and forms: found once, decoded strictly, or refused. */
 #include "core/bytes.h"
 #include "core/url.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
-
-static int setup(void **state)
-{
-    apr_pool_t *pool;
-
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    *state = pool;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    apr_pool_destroy(*state);
-    apr_terminate();
-    return 0;
-}
+#include "unit.h"
 
 static apr_status_t fields_of(apr_pool_t *pool, const char *text, dt_field_t *fields)
 {
@@ -63,8 +36,8 @@ static void empty_queries_have_no_fields(void **state)
     dt_field_t fields[] = {{"state", NULL}, {NULL, NULL}};
 
     for (const char *const *text = empty; *text; text++) {
-        assert_int_equal(fields_of(*state, *text, fields), APR_SUCCESS);
-        assert_null(fields[0].value);
+        assert_row_int(*text, fields_of(*state, *text, fields), APR_SUCCESS);
+        assert_row_text(*text, fields[0].value, NULL);
     }
 }
 
@@ -91,9 +64,9 @@ static void a_wanted_field_twice_is_refused(void **state)
     dt_field_t fields[] = {{"x", NULL}, {"state", NULL}, {NULL, NULL}};
 
     for (const char *const *text = twice; *text; text++) {
-        assert_int_equal(fields_of(*state, *text, fields), APR_EINVAL);
-        assert_null(fields[0].value);
-        assert_null(fields[1].value);
+        assert_row_int(*text, fields_of(*state, *text, fields), APR_EINVAL);
+        assert_row_text(*text, fields[0].value, NULL);
+        assert_row_text(*text, fields[1].value, NULL);
     }
 }
 
@@ -107,10 +80,10 @@ static void a_malformed_value_is_refused(void **state)
 
     for (const char *const *text = malformed; *text; text++) {
         dt_field_t fields[] = {{"b", NULL}, {"a", NULL}, {NULL, NULL}};
-        assert_int_equal(fields_of(*state, apr_pstrcat(*state, "b=1&", *text, NULL), fields),
-                         APR_EINVAL);
-        assert_null(fields[0].value);
-        assert_null(fields[1].value);
+        assert_row_int(*text, fields_of(*state, apr_pstrcat(*state, "b=1&", *text, NULL), fields),
+                       APR_EINVAL);
+        assert_row_text(*text, fields[0].value, NULL);
+        assert_row_text(*text, fields[1].value, NULL);
     }
 }
 
@@ -151,16 +124,16 @@ static void a_value_may_have_4096_bytes_and_no_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(wanted_fields_are_decoded),
-        cmocka_unit_test(names_are_matched_after_decoding_and_by_case),
-        cmocka_unit_test(empty_queries_have_no_fields),
-        cmocka_unit_test(a_field_without_equals_sign_is_empty),
-        cmocka_unit_test(what_is_wrong_with_an_unwanted_field_does_not_matter),
-        cmocka_unit_test(a_wanted_field_twice_is_refused),
-        cmocka_unit_test(a_malformed_value_is_refused),
-        cmocka_unit_test(every_length_of_utf8_passes),
-        cmocka_unit_test(a_value_may_have_4096_bytes_and_no_more),
+        WITH_POOL(wanted_fields_are_decoded),
+        WITH_POOL(names_are_matched_after_decoding_and_by_case),
+        WITH_POOL(empty_queries_have_no_fields),
+        WITH_POOL(a_field_without_equals_sign_is_empty),
+        WITH_POOL(what_is_wrong_with_an_unwanted_field_does_not_matter),
+        WITH_POOL(a_wanted_field_twice_is_refused),
+        WITH_POOL(a_malformed_value_is_refused),
+        WITH_POOL(every_length_of_utf8_passes),
+        WITH_POOL(a_value_may_have_4096_bytes_and_no_more),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

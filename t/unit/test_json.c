@@ -2,24 +2,14 @@
 /* Typed reads from JSON: tolerant of spelling, strict about the rest. */
 #include "core/bytes.h"
 #include "core/json.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
+#include "unit.h"
 
 typedef struct fixture_t {
     apr_pool_t *pool;
     json_t *object;
 } fixture_t;
 
-static int setup(void **state)
+static int set_up(void **state)
 {
     static const char text[] =
         "{\"Text\":\"\xe4\xb8\xad\",\"empty\":\"\",\"null\":null,\"nul\":\"a\\u0000b\","
@@ -29,27 +19,25 @@ static int setup(void **state)
         "\"no_s\":\"false\",\"one\":1,\"zero\":\"0\",\"two\":2,\"list\":[1,2,\"3\"],"
         "\"list_s\":\"[2,3]\",\"list_e\":[],\"list_x\":[1,\"a\"],\"list_b\":\"[1\",\"obj\":{},"
         "\"dup\":1,\"Dup\":2}";
-    apr_pool_t *pool;
-    fixture_t *f;
+    apr_pool_t *pool = pool_made();
+    fixture_t *f = apr_palloc(pool, sizeof(*f));
 
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    f = apr_palloc(pool, sizeof(*f));
     f->pool = pool;
     f->object = dt_json_parse(DT_SLICE(text));
     *state = f;
     return f->object ? 0 : -1;
 }
 
-static int teardown(void **state)
+static int tear_down(void **state)
 {
     fixture_t *f = *state;
 
     json_decref(f->object);
-    apr_pool_destroy(f->pool);
-    apr_terminate();
+    pool_gone(f->pool);
     return 0;
 }
+
+#define WITH_JSON(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 static void only_one_whole_object_is_parsed(void **state)
 {
@@ -75,7 +63,7 @@ static void only_one_whole_object_is_parsed(void **state)
     assert_non_null(object);
     json_decref(object);
     for (const char *const *text = refused; *text; text++) {
-        assert_null(dt_json_parse(dt_slice(*text)));
+        assert_row_true(*text, dt_json_parse(dt_slice(*text)) == NULL);
     }
     assert_null(dt_json_parse((dt_slice_t){NULL, 0}));
     assert_null(dt_json_parse((dt_slice_t){"{}\0", 3}));
@@ -118,7 +106,7 @@ static void a_text_is_a_string_or_a_whole_number(void **state)
 
     assert_string_equal(dt_json_text(f->pool, f->object, "int"), "42");
     for (const char *const *name = none; *name; name++) {
-        assert_null(dt_json_text(f->pool, f->object, *name));
+        assert_row_text(*name, dt_json_text(f->pool, f->object, *name), NULL);
     }
 }
 
@@ -131,20 +119,22 @@ static void a_number_may_be_a_string(void **state)
     assert_int_equal(dt_json_number(f->object, "int", 0), 42);
     assert_int_equal(dt_json_number(f->object, "neg", 0), -7);
     for (const char *const *name = none; *name; name++) {
-        assert_int_equal(dt_json_number(f->object, *name, -5), -5);
+        assert_row_int(*name, dt_json_number(f->object, *name, -5), -5);
     }
 }
 
 static void a_boolean_may_be_a_string_or_a_digit(void **state)
 {
+    static const char *const yes[] = {"yes", "yes_s", "one", NULL};
+    static const char *const no[] = {"no", "no_s", "zero", NULL};
     fixture_t *f = *state;
 
-    assert_int_equal(dt_json_bool(f->object, "yes"), DT_TRUE);
-    assert_int_equal(dt_json_bool(f->object, "yes_s"), DT_TRUE);
-    assert_int_equal(dt_json_bool(f->object, "one"), DT_TRUE);
-    assert_int_equal(dt_json_bool(f->object, "no"), DT_FALSE);
-    assert_int_equal(dt_json_bool(f->object, "no_s"), DT_FALSE);
-    assert_int_equal(dt_json_bool(f->object, "zero"), DT_FALSE);
+    for (const char *const *name = yes; *name; name++) {
+        assert_row_int(*name, dt_json_bool(f->object, *name), DT_TRUE);
+    }
+    for (const char *const *name = no; *name; name++) {
+        assert_row_int(*name, dt_json_bool(f->object, *name), DT_FALSE);
+    }
 }
 
 static void what_is_no_boolean_is_absent(void **state)
@@ -154,7 +144,7 @@ static void what_is_no_boolean_is_absent(void **state)
     fixture_t *f = *state;
 
     for (const char *const *name = none; *name; name++) {
-        assert_int_equal(dt_json_bool(f->object, *name), DT_ABSENT);
+        assert_row_int(*name, dt_json_bool(f->object, *name), DT_ABSENT);
     }
 }
 
@@ -167,23 +157,23 @@ static void a_list_of_numbers_may_be_a_text(void **state)
     assert_string_equal(dt_json_number_list(f->pool, f->object, "list"), "1,2,3");
     assert_string_equal(dt_json_number_list(f->pool, f->object, "list_s"), "2,3");
     for (const char *const *name = none; *name; name++) {
-        assert_null(dt_json_number_list(f->pool, f->object, *name));
+        assert_row_text(*name, dt_json_number_list(f->pool, f->object, *name), NULL);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_one_whole_object_is_parsed),
-        cmocka_unit_test(deep_nesting_is_refused),
-        cmocka_unit_test(keys_match_in_any_case),
-        cmocka_unit_test(the_exact_key_comes_first),
-        cmocka_unit_test(a_text_is_a_string_or_a_whole_number),
-        cmocka_unit_test(a_number_may_be_a_string),
-        cmocka_unit_test(a_boolean_may_be_a_string_or_a_digit),
-        cmocka_unit_test(what_is_no_boolean_is_absent),
-        cmocka_unit_test(a_list_of_numbers_may_be_a_text),
+        WITH_JSON(only_one_whole_object_is_parsed),
+        WITH_JSON(deep_nesting_is_refused),
+        WITH_JSON(keys_match_in_any_case),
+        WITH_JSON(the_exact_key_comes_first),
+        WITH_JSON(a_text_is_a_string_or_a_whole_number),
+        WITH_JSON(a_number_may_be_a_string),
+        WITH_JSON(a_boolean_may_be_a_string_or_a_digit),
+        WITH_JSON(what_is_no_boolean_is_absent),
+        WITH_JSON(a_list_of_numbers_may_be_a_text),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,60 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The member record: what must be in it, and what each attribute becomes. */
-#include "core/bytes.h"
 #include "core/wire.h"
+#include "replies.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
-
-static int setup(void **state)
+/* Reads a member record, which DingTalk wraps into a reply, and gives what stands in it. */
+static dt_answer_t read_record(const dt_call_t *call, const char *record, dt_member_t *member,
+                               dt_result_t *result)
 {
-    apr_pool_t *pool;
-    dt_call_t *call;
-
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    call = apr_pcalloc(pool, sizeof(*call));
-    call->pool = pool;
-    call->now = apr_time_from_sec(1700000000);
-    call->host = "intra.example.com";
-    *state = call;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    apr_pool_destroy(((dt_call_t *)*state)->pool);
-    apr_terminate();
-    return 0;
-}
-
-static dt_http_response_t reply_of(int status, const char *body)
-{
-    return (dt_http_response_t){.status = status, .body = dt_slice(body)};
-}
-
-static dt_answer_t member_answer(dt_call_t *call, const char *record, dt_member_t *member,
-                                 dt_result_t *result)
-{
-    dt_http_response_t response =
-        reply_of(200, apr_psprintf(call->pool,
-                                   "{\"errcode\":0,\"request_id\":\"r1\",\"result\":%s}", record));
+    const char *body =
+        apr_psprintf(call->pool, "{\"errcode\":0,\"request_id\":\"r1\",\"result\":%s}", record);
+    dt_http_response_t response = response_of(200, body);
 
     return dt_wire_member_reply(call, &response, member, result);
-}
-
-static void assert_why(const dt_result_t *result, dt_why_id_t id)
-{
-    assert_string_equal(result->why->name, dt_whys[id].name);
-    assert_int_equal(result->what, dt_whys[id].what);
 }
 
 static void a_member_record_is_read(void **state)
@@ -63,13 +20,13 @@ static void a_member_record_is_read(void **state)
     dt_result_t result;
 
     assert_int_equal(
-        member_answer(*state,
-                      "{\"userid\":\"z\",\"unionid\":\"u\",\"name\":\"\xe5\xbc\xa0\","
-                      "\"mobile\":\"13800138000\",\"state_code\":\"86\",\"email\":\"e@x\","
-                      "\"org_email\":\"o@x\",\"job_number\":7,\"title\":\"T\",\"avatar\":\"h\","
-                      "\"dept_id_list\":[1,23],\"manager_userid\":\"m\",\"active\":true,"
-                      "\"disable_status\":false,\"extension\":\"{}\",\"admin\":true}",
-                      &m, &result),
+        read_record(*state,
+                    "{\"userid\":\"z\",\"unionid\":\"u\",\"name\":\"\xe5\xbc\xa0\","
+                    "\"mobile\":\"13800138000\",\"state_code\":\"86\",\"email\":\"e@x\","
+                    "\"org_email\":\"o@x\",\"job_number\":7,\"title\":\"T\",\"avatar\":\"h\","
+                    "\"dept_id_list\":[1,23],\"manager_userid\":\"m\",\"active\":true,"
+                    "\"disable_status\":false,\"extension\":\"{}\",\"admin\":true}",
+                    &m, &result),
         DT_ANSWER_OK);
     assert_string_equal(m.user_id, "z");
     assert_string_equal(m.union_id, "u");
@@ -91,10 +48,10 @@ static void a_stringified_record_is_read_too(void **state)
     dt_member_t m;
     dt_result_t result;
 
-    assert_int_equal(member_answer(*state,
-                                   "{\"userid\":\"z\",\"active\":\"true\",\"disable_status\":"
-                                   "\"true\",\"dept_id_list\":\"[2,3,4]\"}",
-                                   &m, &result),
+    assert_int_equal(read_record(*state,
+                                 "{\"userid\":\"z\",\"active\":\"true\",\"disable_status\":"
+                                 "\"true\",\"dept_id_list\":\"[2,3,4]\"}",
+                                 &m, &result),
                      DT_ANSWER_OK);
     assert_true(m.active);
     assert_true(m.disabled);
@@ -120,15 +77,16 @@ static void a_record_that_does_not_say_active_is_no_answer(void **state)
     };
     dt_call_t *call = *state;
 
-    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (apr_size_t i = 0; i < ROWS(rows); i++) {
         dt_member_t member;
         dt_result_t result;
-        assert_int_equal(member_answer(call, rows[i].record, &member, &result), DT_ANSWER_FINAL);
-        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
-        assert_string_equal(result.detail, apr_psprintf(call->pool,
-                                                        "v2/user/get: HTTP 200, no usable %s, "
-                                                        "request r1",
-                                                        rows[i].lacks));
+        const char *detail = apr_psprintf(call->pool,
+                                          "v2/user/get: HTTP 200, no usable %s, request r1",
+                                          rows[i].lacks);
+        assert_row_int(rows[i].record, read_record(call, rows[i].record, &member, &result),
+                       DT_ANSWER_FINAL);
+        assert_row_why(rows[i].record, result, DT_WHY_UNINTELLIGIBLE);
+        assert_row_text(rows[i].record, result.detail, detail);
     }
 }
 
@@ -137,7 +95,7 @@ static void an_inactive_member_is_an_answer(void **state)
     dt_member_t member;
     dt_result_t result;
 
-    assert_int_equal(member_answer(*state, "{\"userid\":\"z\",\"active\":false}", &member, &result),
+    assert_int_equal(read_record(*state, "{\"userid\":\"z\",\"active\":false}", &member, &result),
                      DT_ANSWER_OK);
     assert_false(member.active);
 }
@@ -166,19 +124,13 @@ static void a_mobile_is_e164_or_nothing(void **state)
     };
     dt_call_t *call = *state;
 
-    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    for (apr_size_t i = 0; i < ROWS(rows); i++) {
         dt_member_t member;
         dt_result_t result;
         const char *record =
             apr_psprintf(call->pool, "{\"userid\":\"z\",\"active\":true,%s}", rows[i].fields);
-        assert_int_equal(member_answer(call, record, &member, &result), DT_ANSWER_OK);
-        if (rows[i].mobile) {
-            assert_non_null(member.mobile);
-            assert_string_equal(member.mobile, rows[i].mobile);
-        }
-        else {
-            assert_null(member.mobile);
-        }
+        assert_row_int(rows[i].fields, read_record(call, record, &member, &result), DT_ANSWER_OK);
+        assert_row_text(rows[i].fields, member.mobile, rows[i].mobile);
     }
 }
 
@@ -198,7 +150,7 @@ static void every_attribute_has_its_value(void **state)
 
     (void)state;
     for (const char *const *name = dt_member_attributes; *name; name++) {
-        assert_string_equal(dt_member_attribute(&member, *name), *name);
+        assert_row_text(*name, dt_member_attribute(&member, *name), *name);
     }
     assert_string_equal(dt_member_attribute(&member, "userid"), "userid");
     assert_string_equal(dt_member_attribute(&member, "unionid"), "unionid");
@@ -209,13 +161,13 @@ static void every_attribute_has_its_value(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_member_record_is_read),
-        cmocka_unit_test(a_stringified_record_is_read_too),
-        cmocka_unit_test(a_record_that_does_not_say_active_is_no_answer),
-        cmocka_unit_test(an_inactive_member_is_an_answer),
-        cmocka_unit_test(a_mobile_is_e164_or_nothing),
-        cmocka_unit_test(every_attribute_has_its_value),
+        WITH_CALL(a_member_record_is_read),
+        WITH_CALL(a_stringified_record_is_read_too),
+        WITH_CALL(a_record_that_does_not_say_active_is_no_answer),
+        WITH_CALL(an_inactive_member_is_an_answer),
+        WITH_CALL(a_mobile_is_e164_or_nothing),
+        WITH_CALL(every_attribute_has_its_value),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Languages, escaping and page templates. */
 #include "core/text.h"
+#include "unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-
-static int setup(void **state)
+static void assert_language(const char *const *headers, dt_language_t expected)
 {
-    apr_pool_t *pool;
-
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    *state = pool;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    apr_pool_destroy(*state);
-    apr_terminate();
-    return 0;
+    for (; *headers; headers++) {
+        assert_row_int(*headers, dt_text_language(*headers), expected);
+    }
 }
 
 static void chinese_wins_when_it_is_wanted_as_much_as_english(void **state)
@@ -44,9 +25,7 @@ static void chinese_wins_when_it_is_wanted_as_much_as_english(void **state)
                                           NULL};
 
     (void)state;
-    for (const char *const *header = chinese; *header; header++) {
-        assert_int_equal(dt_text_language(*header), DT_ZH);
-    }
+    assert_language(chinese, DT_ZH);
 }
 
 static void english_is_for_everybody_else(void **state)
@@ -57,9 +36,7 @@ static void english_is_for_everybody_else(void **state)
 
     (void)state;
     assert_int_equal(dt_text_language(NULL), DT_EN);
-    for (const char *const *header = english; *header; header++) {
-        assert_int_equal(dt_text_language(*header), DT_EN);
-    }
+    assert_language(english, DT_EN);
 }
 
 static void each_language_has_its_tag(void **state)
@@ -84,14 +61,7 @@ static const dt_text_value_t values[] = {{"name", "<Wang>"}, {"empty", ""}, {"no
 
 static void assert_page(apr_pool_t *pool, const char *page, const char *expected)
 {
-    char *got = dt_text_page(pool, page, values);
-
-    if (!expected) {
-        assert_null(got);
-        return;
-    }
-    assert_non_null(got);
-    assert_string_equal(got, expected);
+    assert_row_text(page, dt_text_page(pool, page, values), expected);
 }
 
 static void values_are_filled_in_and_escaped(void **state)
@@ -168,18 +138,18 @@ static void conditions_nest_eight_deep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(chinese_wins_when_it_is_wanted_as_much_as_english),
-        cmocka_unit_test(english_is_for_everybody_else),
-        cmocka_unit_test(each_language_has_its_tag),
-        cmocka_unit_test(html_is_escaped),
-        cmocka_unit_test(values_are_filled_in_and_escaped),
-        cmocka_unit_test(a_value_is_never_read_as_a_template),
-        cmocka_unit_test(a_percent_sign_is_written_twice_or_alone),
-        cmocka_unit_test(a_condition_keeps_what_it_holds_only_with_a_value),
-        cmocka_unit_test(conditions_nest),
-        cmocka_unit_test(a_malformed_template_is_no_page),
-        cmocka_unit_test(conditions_nest_eight_deep),
+        WITH_POOL(chinese_wins_when_it_is_wanted_as_much_as_english),
+        WITH_POOL(english_is_for_everybody_else),
+        WITH_POOL(each_language_has_its_tag),
+        WITH_POOL(html_is_escaped),
+        WITH_POOL(values_are_filled_in_and_escaped),
+        WITH_POOL(a_value_is_never_read_as_a_template),
+        WITH_POOL(a_percent_sign_is_written_twice_or_alone),
+        WITH_POOL(a_condition_keeps_what_it_holds_only_with_a_value),
+        WITH_POOL(conditions_nest),
+        WITH_POOL(a_malformed_template_is_no_page),
+        WITH_POOL(conditions_nest_eight_deep),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,43 +2,22 @@
 /* Return addresses and origins: what is let in, and what is not. */
 #include "core/bytes.h"
 #include "core/url.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
-
-static int setup(void **state)
-{
-    apr_pool_t *pool;
-
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    *state = pool;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    apr_pool_destroy(*state);
-    apr_terminate();
-    return 0;
-}
+#include "unit.h"
 
 /* --- return addresses --- */
 
+/* What comes out is safe by the same judgement. */
 static void assert_return(apr_pool_t *pool, const char *address, const char *expected)
 {
-    const char *got = dt_url_return(pool, dt_slice(address));
+    assert_row_text(address, dt_url_return(pool, dt_slice(address)), expected);
+    assert_row_text(expected, dt_url_return(pool, dt_slice(expected)), expected);
+}
 
-    assert_string_equal(got, expected);
-    assert_string_equal(dt_url_return(pool, dt_slice(got)), got);
+static void assert_refused(apr_pool_t *pool, const char *const *addresses)
+{
+    for (; *addresses; addresses++) {
+        assert_return(pool, *addresses, "/");
+    }
 }
 
 static void a_plain_path_is_kept(void **state)
@@ -94,9 +73,7 @@ static void whatever_leaves_the_origin_becomes_the_root(void **state)
                                           "http:///evil.example",
                                           NULL};
 
-    for (const char *const *address = refused; *address; address++) {
-        assert_return(*state, *address, "/");
-    }
+    assert_refused(*state, refused);
 }
 
 static void a_backslash_is_refused_in_the_path_only(void **state)
@@ -132,9 +109,7 @@ static void a_dot_segment_is_refused_in_every_spelling(void **state)
                                           "/..#x",
                                           NULL};
 
-    for (const char *const *address = refused; *address; address++) {
-        assert_return(*state, *address, "/");
-    }
+    assert_refused(*state, refused);
 }
 
 static void a_malformed_escape_in_the_path_is_refused(void **state)
@@ -142,9 +117,7 @@ static void a_malformed_escape_in_the_path_is_refused(void **state)
     static const char *const refused[] = {"/%",   "/%a",   "/%zz",  "/a%2",
                                           "/%-1", "/%?aa", "/%%61", NULL};
 
-    for (const char *const *address = refused; *address; address++) {
-        assert_return(*state, *address, "/");
-    }
+    assert_refused(*state, refused);
 }
 
 static void spaces_and_controls_are_refused_everywhere(void **state)
@@ -167,9 +140,7 @@ static void spaces_and_controls_are_refused_everywhere(void **state)
                                           "/%09/evil.example",
                                           NULL};
 
-    for (const char *const *address = refused; *address; address++) {
-        assert_return(*state, *address, "/");
-    }
+    assert_refused(*state, refused);
     assert_string_equal(dt_url_return(*state, (dt_slice_t){"/a\0b", 4}), "/");
     assert_return(*state, "/a?b=%0d%0a", "/a?b=%0d%0a");
 }
@@ -255,7 +226,7 @@ static void another_origin_is_not_ours(void **state)
                                           NULL};
 
     for (const char *const *url = foreign; *url; url++) {
-        assert_null(dt_url_on_origin(*state, *url, "https://a.example.com"));
+        assert_row_text(*url, dt_url_on_origin(*state, *url, "https://a.example.com"), NULL);
     }
 }
 
@@ -265,10 +236,30 @@ static void assert_origin(apr_pool_t *pool, const char *url, const char *text, c
 {
     dt_origin_t origin;
 
-    assert_null(dt_url_origin(pool, url, &origin, NULL));
-    assert_string_equal(origin.text, text);
-    assert_string_equal(origin.host, host);
-    assert_int_equal(origin.https, strncmp(text, "https:", 6) == 0);
+    assert_row_text(url, dt_url_origin(pool, url, &origin, NULL), NULL);
+    assert_row_text(url, origin.text, text);
+    assert_row_text(url, origin.host, host);
+    assert_row_int(url, origin.https, strncmp(text, "https:", 6) == 0);
+}
+
+static void assert_loopback(apr_pool_t *pool, const char *const *urls, bool expected)
+{
+    dt_origin_t origin;
+
+    for (; *urls; urls++) {
+        assert_row_text(*urls, dt_url_origin(pool, *urls, &origin, NULL), NULL);
+        assert_row_int(*urls, origin.loopback, expected);
+    }
+}
+
+/* Each has something wrong with it. With a path, or NULL: none may be there. */
+static void assert_wrong(apr_pool_t *pool, const char *const *urls, const char **path)
+{
+    dt_origin_t origin;
+
+    for (; *urls; urls++) {
+        assert_row_true(*urls, dt_url_origin(pool, *urls, &origin, path) != NULL);
+    }
 }
 
 static void an_origin_is_normalised(void **state)
@@ -329,11 +320,8 @@ static void anything_else_is_no_origin(void **state)
                                         "https://a\n",
                                         "https://a/\\",
                                         NULL};
-    dt_origin_t origin;
 
-    for (const char *const *url = wrong; *url; url++) {
-        assert_non_null(dt_url_origin(*state, *url, &origin, NULL));
-    }
+    assert_wrong(*state, wrong, NULL);
 }
 
 static void a_host_name_may_have_253_bytes(void **state)
@@ -348,15 +336,19 @@ static void a_host_name_may_have_253_bytes(void **state)
 
 static void a_path_loses_its_trailing_slashes(void **state)
 {
-    dt_origin_t origin;
-    const char *path = NULL;
+    static const struct {
+        const char *url;
+        const char *path;
+    } rows[] = {{"http://127.0.0.1:8080/sim/api//", "/sim/api"},
+                {"http://127.0.0.1:8080/", ""},
+                {"http://127.0.0.1:8080", ""}};
 
-    assert_null(dt_url_origin(*state, "http://127.0.0.1:8080/sim/api//", &origin, &path));
-    assert_string_equal(path, "/sim/api");
-    assert_null(dt_url_origin(*state, "http://127.0.0.1:8080/", &origin, &path));
-    assert_string_equal(path, "");
-    assert_null(dt_url_origin(*state, "http://127.0.0.1:8080", &origin, &path));
-    assert_string_equal(path, "");
+    for (apr_size_t i = 0; i < ROWS(rows); i++) {
+        dt_origin_t origin;
+        const char *path = NULL;
+        assert_row_text(rows[i].url, dt_url_origin(*state, rows[i].url, &origin, &path), NULL);
+        assert_row_text(rows[i].url, path, rows[i].path);
+    }
 }
 
 static void a_path_must_be_plain(void **state)
@@ -374,12 +366,9 @@ static void a_path_must_be_plain(void **state)
                                         "https://a/%2e%2e",
                                         "https://a/x\r\n",
                                         NULL};
-    dt_origin_t origin;
     const char *path;
 
-    for (const char *const *url = wrong; *url; url++) {
-        assert_non_null(dt_url_origin(*state, *url, &origin, &path));
-    }
+    assert_wrong(*state, wrong, &path);
 }
 
 static void loopback_is_an_address_not_a_name_that_looks_like_one(void **state)
@@ -397,16 +386,9 @@ static void loopback_is_an_address_not_a_name_that_looks_like_one(void **state)
                                             "http://0.0.0.0",
                                             "http://0127.0.0.1",
                                             NULL};
-    dt_origin_t origin;
 
-    for (const char *const *url = here; *url; url++) {
-        assert_null(dt_url_origin(*state, *url, &origin, NULL));
-        assert_true(origin.loopback);
-    }
-    for (const char *const *url = elsewhere; *url; url++) {
-        assert_null(dt_url_origin(*state, *url, &origin, NULL));
-        assert_false(origin.loopback);
-    }
+    assert_loopback(*state, here, true);
+    assert_loopback(*state, elsewhere, false);
 }
 
 static void a_parameter_is_added_and_encoded(void **state)
@@ -419,27 +401,27 @@ static void a_parameter_is_added_and_encoded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plain_path_is_kept),
-        cmocka_unit_test(whatever_leaves_the_origin_becomes_the_root),
-        cmocka_unit_test(a_backslash_is_refused_in_the_path_only),
-        cmocka_unit_test(a_dot_segment_is_refused_in_every_spelling),
-        cmocka_unit_test(a_malformed_escape_in_the_path_is_refused),
-        cmocka_unit_test(spaces_and_controls_are_refused_everywhere),
-        cmocka_unit_test(bytes_above_ascii_are_percent_encoded),
-        cmocka_unit_test(only_the_slice_is_read),
-        cmocka_unit_test(an_address_of_the_greatest_length_is_kept),
-        cmocka_unit_test(a_longer_address_loses_its_query),
-        cmocka_unit_test(a_longer_path_becomes_the_root),
-        cmocka_unit_test(the_part_behind_the_origin_is_found),
-        cmocka_unit_test(another_origin_is_not_ours),
-        cmocka_unit_test(an_origin_is_normalised),
-        cmocka_unit_test(anything_else_is_no_origin),
-        cmocka_unit_test(a_host_name_may_have_253_bytes),
-        cmocka_unit_test(a_path_loses_its_trailing_slashes),
-        cmocka_unit_test(a_path_must_be_plain),
-        cmocka_unit_test(loopback_is_an_address_not_a_name_that_looks_like_one),
-        cmocka_unit_test(a_parameter_is_added_and_encoded),
+        WITH_POOL(a_plain_path_is_kept),
+        WITH_POOL(whatever_leaves_the_origin_becomes_the_root),
+        WITH_POOL(a_backslash_is_refused_in_the_path_only),
+        WITH_POOL(a_dot_segment_is_refused_in_every_spelling),
+        WITH_POOL(a_malformed_escape_in_the_path_is_refused),
+        WITH_POOL(spaces_and_controls_are_refused_everywhere),
+        WITH_POOL(bytes_above_ascii_are_percent_encoded),
+        WITH_POOL(only_the_slice_is_read),
+        WITH_POOL(an_address_of_the_greatest_length_is_kept),
+        WITH_POOL(a_longer_address_loses_its_query),
+        WITH_POOL(a_longer_path_becomes_the_root),
+        WITH_POOL(the_part_behind_the_origin_is_found),
+        WITH_POOL(another_origin_is_not_ours),
+        WITH_POOL(an_origin_is_normalised),
+        WITH_POOL(anything_else_is_no_origin),
+        WITH_POOL(a_host_name_may_have_253_bytes),
+        WITH_POOL(a_path_loses_its_trailing_slashes),
+        WITH_POOL(a_path_must_be_plain),
+        WITH_POOL(loopback_is_an_address_not_a_name_that_looks_like_one),
+        WITH_POOL(a_parameter_is_added_and_encoded),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Telling persons from programs. */
 #include "core/visitor.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "unit.h"
 
 #define HTML "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
@@ -55,7 +49,7 @@ static void another_method_cannot_be_redirected(void **state)
     (void)state;
     for (const char *const *method = methods; *method; method++) {
         visitor.method = *method;
-        assert_int_equal(dt_visit(&visitor), DT_VISIT_PAGE);
+        assert_row_int(*method, dt_visit(&visitor), DT_VISIT_PAGE);
     }
     assert_int_equal(dt_visit(&(dt_visitor_t){.method = "POST", .accept = HTML}), DT_VISIT_PAGE);
 }
@@ -66,8 +60,8 @@ static void a_page_inside_another_cannot_be_redirected(void **state)
 
     (void)state;
     for (const char *const *dest = frames; *dest; dest++) {
-        assert_int_equal(with_fetch("navigate", *dest), DT_VISIT_PAGE);
-        assert_int_equal(with_fetch(NULL, *dest), DT_VISIT_PROGRAM);
+        assert_row_int(*dest, with_fetch("navigate", *dest), DT_VISIT_PAGE);
+        assert_row_int(*dest, with_fetch(NULL, *dest), DT_VISIT_PROGRAM);
     }
 }
 
@@ -79,7 +73,7 @@ static void preflights_are_programs(void **state)
     (void)state;
     for (const char *const *method = methods; *method; method++) {
         visitor.method = *method;
-        assert_int_equal(dt_visit(&visitor), DT_VISIT_PROGRAM);
+        assert_row_int(*method, dt_visit(&visitor), DT_VISIT_PROGRAM);
     }
 }
 
@@ -90,9 +84,9 @@ static void fetch_metadata_outweighs_accept(void **state)
 
     (void)state;
     for (const char *const *mode = modes; *mode; mode++) {
-        assert_int_equal(with_fetch(*mode, "document"), DT_VISIT_PROGRAM);
-        assert_int_equal(with_fetch(*mode, "iframe"), DT_VISIT_PROGRAM);
-        assert_int_equal(with_fetch(*mode, NULL), DT_VISIT_PROGRAM);
+        assert_row_int(*mode, with_fetch(*mode, "document"), DT_VISIT_PROGRAM);
+        assert_row_int(*mode, with_fetch(*mode, "iframe"), DT_VISIT_PROGRAM);
+        assert_row_int(*mode, with_fetch(*mode, NULL), DT_VISIT_PROGRAM);
     }
     assert_int_equal(with_fetch("navigate", "image"), DT_VISIT_PROGRAM);
     assert_int_equal(with_fetch("navigate", "empty"), DT_VISIT_PROGRAM);
@@ -126,7 +120,7 @@ static void a_prefetch_is_a_program(void **state)
     (void)state;
     for (const char *const *purpose = purposes; *purpose; purpose++) {
         visitor.purpose = *purpose;
-        assert_int_equal(dt_visit(&visitor), DT_VISIT_PROGRAM);
+        assert_row_int(*purpose, dt_visit(&visitor), DT_VISIT_PROGRAM);
     }
     visitor.purpose = "prefetc";
     assert_int_equal(dt_visit(&visitor), DT_VISIT_NAVIGATION);
@@ -171,10 +165,10 @@ static void without_fetch_metadata_accept_decides(void **state)
 
     (void)state;
     for (const char *const *accept = pages; *accept; accept++) {
-        assert_int_equal(with_accept(*accept), DT_VISIT_NAVIGATION);
+        assert_row_int(*accept, with_accept(*accept), DT_VISIT_NAVIGATION);
     }
     for (const char *const *accept = others; *accept; accept++) {
-        assert_int_equal(with_accept(*accept), DT_VISIT_PROGRAM);
+        assert_row_int(*accept, with_accept(*accept), DT_VISIT_PROGRAM);
     }
 }
 

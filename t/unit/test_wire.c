@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DingTalk's messages: what we send, and what we make of each kind of reply. */
 #include "core/answer.h"
-#include "core/bytes.h"
 #include "core/wire.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include <apr_general.h>
-#include <apr_strings.h>
+#include "replies.h"
 
 static const dt_app_t app = {.client_id = "dingid",
                              .client_secret = "s\"ecret",
@@ -22,66 +11,42 @@ static const dt_app_t app = {.client_id = "dingid",
                              .api_url = "https://api.example",
                              .oapi_url = "https://oapi.example/base"};
 
-static int setup(void **state)
+static dt_answer_t user_id(const dt_call_t *call, const dt_http_response_t *response,
+                           dt_result_t *result)
 {
-    apr_pool_t *pool;
-    dt_call_t *call;
-
-    apr_initialize();
-    apr_pool_create(&pool, NULL);
-    call = apr_pcalloc(pool, sizeof(*call));
-    call->pool = pool;
-    call->now = apr_time_from_sec(1700000000);
-    call->host = "intra.example.com";
-    *state = call;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    apr_pool_destroy(((dt_call_t *)*state)->pool);
-    apr_terminate();
-    return 0;
-}
-
-static dt_http_response_t reply_of(int status, const char *body)
-{
-    return (dt_http_response_t){.status = status, .body = dt_slice(body)};
-}
-
-/* The answer to one reply of getbyunionid. */
-static dt_answer_t user_id_answer(dt_call_t *call, int status, const char *body,
-                                  dt_result_t *result)
-{
-    dt_http_response_t response = reply_of(status, body);
-    const char *user_id;
+    const char *id;
     int contact_type;
 
-    return dt_wire_user_id_reply(call, &response, &user_id, &contact_type, result);
+    return dt_wire_user_id_reply(call, response, &id, &contact_type, result);
 }
 
-static dt_answer_t me_answer(dt_call_t *call, int status, const char *body, dt_result_t *result)
+static dt_answer_t me(const dt_call_t *call, const dt_http_response_t *response,
+                      dt_result_t *result)
 {
-    dt_http_response_t response = reply_of(status, body);
     const char *union_id;
 
-    return dt_wire_me_reply(call, &response, &union_id, result);
+    return dt_wire_me_reply(call, response, &union_id, result);
 }
 
-static dt_answer_t app_token_answer(dt_call_t *call, int status, const char *body,
-                                    dt_result_t *result)
+static dt_answer_t app_token(const dt_call_t *call, const dt_http_response_t *response,
+                             dt_result_t *result)
 {
-    dt_http_response_t response = reply_of(status, body);
     const char *token;
     apr_interval_time_t lifetime;
 
-    return dt_wire_app_token_reply(call, &response, &token, &lifetime, result);
+    return dt_wire_app_token_reply(call, response, &token, &lifetime, result);
 }
 
-static void assert_why(const dt_result_t *result, dt_why_id_t id)
+/* Gives no token out unless everything is right. */
+static dt_answer_t user_token(const dt_call_t *call, const dt_http_response_t *response,
+                              dt_result_t *result)
 {
-    assert_string_equal(result->why->name, dt_whys[id].name);
-    assert_int_equal(result->what, dt_whys[id].what);
+    const char *token = NULL;
+    const char *corp = NULL;
+    dt_answer_t answer = dt_wire_user_token_reply(call, response, &token, &corp, result);
+
+    assert_row_int(response->body.data, token != NULL, answer == DT_ANSWER_OK);
+    return answer;
 }
 
 /* --- requests --- */
@@ -153,8 +118,9 @@ static void a_text_that_is_not_utf8_sends_an_empty_object(void **state)
 
 static void a_user_token_reply_is_read(void **state)
 {
-    dt_http_response_t response = reply_of(200, "{\"accessToken\":\"abcd\",\"refreshToken\":\"e\","
-                                                "\"expireIn\":7200,\"corpId\":\"dingcorp\"}");
+    dt_http_response_t response = response_of(200,
+                                              "{\"accessToken\":\"abcd\",\"refreshToken\":\"e\","
+                                              "\"expireIn\":7200,\"corpId\":\"dingcorp\"}");
     const char *token = NULL;
     const char *corp = NULL;
     dt_result_t result;
@@ -172,13 +138,13 @@ static void a_user_token_may_come_without_organisation(void **state)
                                           "{\"access_token\":\"a\",\"corpId\":\"\"}", NULL};
 
     for (const char *const *body = replies; *body; body++) {
-        dt_http_response_t response = reply_of(200, *body);
+        dt_http_response_t response = response_of(200, *body);
         const char *token;
         const char *corp = "unset";
         dt_result_t result;
-        assert_int_equal(dt_wire_user_token_reply(*state, &response, &token, &corp, &result),
-                         DT_ANSWER_OK);
-        assert_null(corp);
+        assert_row_int(*body, dt_wire_user_token_reply(*state, &response, &token, &corp, &result),
+                       DT_ANSWER_OK);
+        assert_row_text(*body, corp, NULL);
     }
 }
 
@@ -189,16 +155,7 @@ static void an_odd_organisation_is_not_an_absent_one(void **state)
                                           "{\"accessToken\":\"a\",\"corpId\":\"a\\u0000b\"}",
                                           "{\"accessToken\":\"a\",\"corpId\":\"a\\nb\"}", NULL};
 
-    for (const char *const *body = replies; *body; body++) {
-        dt_http_response_t response = reply_of(200, *body);
-        const char *token = NULL;
-        const char *corp = NULL;
-        dt_result_t result;
-        assert_int_equal(dt_wire_user_token_reply(*state, &response, &token, &corp, &result),
-                         DT_ANSWER_FINAL);
-        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
-        assert_null(token);
-    }
+    assert_replies(*state, user_token, replies, unintelligible(200));
 }
 
 static void every_spelling_of_the_lifetime_is_read(void **state)
@@ -217,15 +174,16 @@ static void every_spelling_of_the_lifetime_is_read(void **state)
         {"{\"accessToken\":\"a\",\"expireIn\":9223372036854775807}", 86400},
     };
 
-    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        dt_http_response_t response = reply_of(200, rows[i].body);
+    for (apr_size_t i = 0; i < ROWS(rows); i++) {
+        dt_http_response_t response = response_of(200, rows[i].body);
         const char *token = NULL;
         apr_interval_time_t lifetime = 0;
         dt_result_t result;
-        assert_int_equal(dt_wire_app_token_reply(*state, &response, &token, &lifetime, &result),
-                         DT_ANSWER_OK);
-        assert_string_equal(token, "a");
-        assert_int_equal(lifetime, apr_time_from_sec(rows[i].seconds));
+        assert_row_int(rows[i].body,
+                       dt_wire_app_token_reply(*state, &response, &token, &lifetime, &result),
+                       DT_ANSWER_OK);
+        assert_row_text(rows[i].body, token, "a");
+        assert_row_int(rows[i].body, lifetime, apr_time_from_sec(rows[i].seconds));
     }
 }
 
@@ -234,13 +192,10 @@ static void a_lifetime_that_makes_no_sense_is_refused(void **state)
     static const char *const replies[] = {"{\"accessToken\":\"a\",\"expireIn\":0}",
                                           "{\"accessToken\":\"a\",\"expireIn\":-1}",
                                           "{\"accessToken\":\"a\",\"expireIn\":\"soon\"}", NULL};
-    dt_result_t result;
+    reply_t expected = unintelligible(200);
 
-    for (const char *const *body = replies; *body; body++) {
-        assert_int_equal(app_token_answer(*state, 200, *body, &result), DT_ANSWER_FINAL);
-        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
-        assert_string_equal(result.detail, "accessToken: HTTP 200, no usable expireIn");
-    }
+    expected.detail = "accessToken: HTTP 200, no usable expireIn";
+    assert_replies(*state, app_token, replies, expected);
 }
 
 /* A reply with a token of len bytes. */
@@ -264,38 +219,33 @@ static void a_token_is_bounded_and_visible_ascii(void **state)
                                       "{}",
                                       NULL};
     dt_call_t *call = *state;
-    dt_result_t result;
 
-    for (const char *const *body = odd; *body; body++) {
-        assert_int_equal(app_token_answer(call, 200, *body, &result), DT_ANSWER_FINAL);
-        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
-    }
-    assert_int_equal(app_token_answer(call, 200, token_reply(call->pool, DT_TOKEN_MAX), &result),
-                     DT_ANSWER_OK);
-    assert_int_equal(app_token_answer(call, 200, token_reply(call->pool, DT_TOKEN_MAX + 1),
-                                      &result),
-                     DT_ANSWER_FINAL);
+    assert_replies(call, app_token, odd, unintelligible(200));
+    assert_reply(call, app_token,
+                 (reply_t){200, token_reply(call->pool, DT_TOKEN_MAX), DT_ANSWER_OK, 0, NULL});
+    assert_reply(call, app_token,
+                 (reply_t){200, token_reply(call->pool, DT_TOKEN_MAX + 1), DT_ANSWER_FINAL,
+                           DT_WHY_UNINTELLIGIBLE, NULL});
 }
 
 static void only_the_unionid_of_me_counts(void **state)
 {
-    dt_http_response_t response = reply_of(200, "{\"nick\":\"Z\",\"unionId\":\"uNion1\","
-                                                "\"openId\":\"o\",\"visitor\":false}");
+    static const char *const without[] = {"{\"nick\":\"Z\",\"openId\":\"o\"}", NULL};
+    dt_http_response_t response = response_of(200, "{\"nick\":\"Z\",\"unionId\":\"uNion1\","
+                                                   "\"openId\":\"o\",\"visitor\":false}");
     const char *union_id = NULL;
     dt_result_t result;
 
     assert_int_equal(dt_wire_me_reply(*state, &response, &union_id, &result), DT_ANSWER_OK);
     assert_string_equal(union_id, "uNion1");
-    assert_int_equal(me_answer(*state, 200, "{\"nick\":\"Z\",\"openId\":\"o\"}", &result),
-                     DT_ANSWER_FINAL);
-    assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+    assert_replies(*state, me, without, unintelligible(200));
 }
 
 static void a_userid_comes_with_its_kind_of_contact(void **state)
 {
     dt_http_response_t response =
-        reply_of(200, "{\"errcode\":0,\"errmsg\":\"ok\",\"result\":{\"contact_type\":1,"
-                      "\"userid\":\"zhangsan\"},\"request_id\":\"r\"}");
+        response_of(200, "{\"errcode\":0,\"errmsg\":\"ok\",\"result\":{\"contact_type\":1,"
+                         "\"userid\":\"zhangsan\"},\"request_id\":\"r\"}");
     const char *user_id = NULL;
     int contact_type = -1;
     dt_result_t result;
@@ -321,50 +271,44 @@ static void a_userid_without_its_kind_of_contact_is_no_answer(void **state)
         "{\"errcode\":0,\"result\":null}",
         "{\"errcode\":0}",
         NULL};
-    dt_result_t result;
 
-    for (const char *const *body = replies; *body; body++) {
-        assert_int_equal(user_id_answer(*state, 200, *body, &result), DT_ANSWER_FINAL);
-        assert_why(&result, DT_WHY_UNINTELLIGIBLE);
-    }
+    assert_replies(*state, user_id, replies, unintelligible(200));
 }
 
 static void an_id_may_have_256_bytes_and_no_more(void **state)
 {
     dt_call_t *call = *state;
     char *id = apr_pcalloc(call->pool, 258);
-    dt_result_t result;
 
     memset(id, 'u', 256);
-    assert_int_equal(me_answer(call, 200, apr_psprintf(call->pool, "{\"unionId\":\"%s\"}", id),
-                               &result),
-                     DT_ANSWER_OK);
+    assert_reply(call, me,
+                 (reply_t){200, apr_psprintf(call->pool, "{\"unionId\":\"%s\"}", id), DT_ANSWER_OK,
+                           0, NULL});
     id[256] = 'u';
-    assert_int_equal(me_answer(call, 200, apr_psprintf(call->pool, "{\"unionId\":\"%s\"}", id),
-                               &result),
-                     DT_ANSWER_FINAL);
-    assert_why(&result, DT_WHY_UNINTELLIGIBLE);
+    assert_reply(call, me,
+                 (reply_t){200, apr_psprintf(call->pool, "{\"unionId\":\"%s\"}", id),
+                           DT_ANSWER_FINAL, DT_WHY_UNINTELLIGIBLE, NULL});
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_code_is_sent_as_json),
-        cmocka_unit_test(the_user_token_travels_in_its_header),
-        cmocka_unit_test(the_app_asks_for_its_token),
-        cmocka_unit_test(the_app_token_travels_encoded_in_the_query),
-        cmocka_unit_test(a_text_that_is_not_utf8_sends_an_empty_object),
-        cmocka_unit_test(a_user_token_reply_is_read),
-        cmocka_unit_test(a_user_token_may_come_without_organisation),
-        cmocka_unit_test(an_odd_organisation_is_not_an_absent_one),
-        cmocka_unit_test(every_spelling_of_the_lifetime_is_read),
-        cmocka_unit_test(a_lifetime_that_makes_no_sense_is_refused),
-        cmocka_unit_test(a_token_is_bounded_and_visible_ascii),
-        cmocka_unit_test(only_the_unionid_of_me_counts),
-        cmocka_unit_test(a_userid_comes_with_its_kind_of_contact),
-        cmocka_unit_test(a_userid_without_its_kind_of_contact_is_no_answer),
-        cmocka_unit_test(an_id_may_have_256_bytes_and_no_more),
+        WITH_CALL(the_code_is_sent_as_json),
+        WITH_CALL(the_user_token_travels_in_its_header),
+        WITH_CALL(the_app_asks_for_its_token),
+        WITH_CALL(the_app_token_travels_encoded_in_the_query),
+        WITH_CALL(a_text_that_is_not_utf8_sends_an_empty_object),
+        WITH_CALL(a_user_token_reply_is_read),
+        WITH_CALL(a_user_token_may_come_without_organisation),
+        WITH_CALL(an_odd_organisation_is_not_an_absent_one),
+        WITH_CALL(every_spelling_of_the_lifetime_is_read),
+        WITH_CALL(a_lifetime_that_makes_no_sense_is_refused),
+        WITH_CALL(a_token_is_bounded_and_visible_ascii),
+        WITH_CALL(only_the_unionid_of_me_counts),
+        WITH_CALL(a_userid_comes_with_its_kind_of_contact),
+        WITH_CALL(a_userid_without_its_kind_of_contact_is_no_answer),
+        WITH_CALL(an_id_may_have_256_bytes_and_no_more),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
