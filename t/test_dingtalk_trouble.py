@@ -189,6 +189,43 @@ def test_others_are_served_while_dingtalk_is_slow(hurried, sim):
             expect.unknown(hurried, job.result())
 
 
+def test_forty_sign_ins_with_a_dead_dingtalk_do_not_stop_who_is_signed_in(serve, sim):
+    httpd = serve(sites.protected(sim, DingTalkTimeout="connect=1s total=4s"), fresh=True)
+    member = Client(httpd, sim)
+    member.sign_in()
+    browsers = [Client(httpd, sim) for _ in range(40)]
+    callbacks = [browser.scan("zhangsan", browser.begin()) for browser in browsers]
+    sim.misbehave("*", "delay", seconds=10)
+    with concurrent.futures.ThreadPoolExecutor(40) as pool:
+        jobs = [pool.submit(browser.come_back, url) for browser, url in zip(browsers, callbacks)]
+        time.sleep(0.1)
+        slowest = 0
+        while not all(job.done() for job in jobs):
+            began = time.monotonic()
+            assert member.fetch("/app/data.txt").status == 200
+            slowest = max(slowest, time.monotonic() - began)
+        for job in jobs:
+            expect.unknown(httpd, job.result())
+    assert slowest < 2.5, "half the time of a call, and no round of calls after another"
+
+
+def test_a_dead_dingtalk_is_left_alone_for_two_seconds_and_then_tried_again(serve, sim, visit):
+    httpd = serve(sites.protected(sim, DingTalkTimeout="connect=1s total=1s"), fresh=True)
+    sim.misbehave("*", "delay", seconds=8)
+    with concurrent.futures.ThreadPoolExecutor(32) as pool:
+        for answer in pool.map(lambda _: visit(httpd).sign_in(), range(32)):
+            expect.unknown(httpd, answer)
+    sim.forget_calls()
+    began = time.monotonic()
+    answer = expect.unknown(httpd, visit(httpd).sign_in())
+    assert time.monotonic() - began < 0.8 and sim.calls() == []
+    line = next(text for text in httpd.log.lines() if answer.error_id in text)
+    assert "did not answer lately" in line
+    sim.behave()
+    time.sleep(2.1)
+    assert visit(httpd).sign_in().status == 200
+
+
 def test_the_wrong_secret_is_a_page_and_a_line_for_the_administrator(serve, sim, visit):
     httpd = serve(sites.protected(sim, DingTalkClientSecret="wrong-secret-value"))
     answer = expect.unknown(httpd, visit(httpd).sign_in())
@@ -276,6 +313,22 @@ def test_the_token_is_renewed_ten_minutes_before_its_end(serve, sim, visit, cloc
     assert visit(httpd).sign_in().status == 200
     assert len(sim.calls("accessToken")) == 1
     clock.advance(15)
+    assert visit(httpd).sign_in().status == 200
+    assert len(sim.calls("accessToken")) == 2
+
+
+@pytest.mark.parametrize("lifetime,early", [(603, 3), (15 * 60, 5 * 60), (19 * 60, 9 * 60)])
+def test_a_token_of_some_minutes_is_renewed_ten_minutes_before_its_end_too(
+        serve, sim, visit, clock, lifetime, early):
+    sim.settings(app_token_lifetime=lifetime)
+    httpd = serve(sites.protected(sim), fresh=True, clock=clock)
+    visit(httpd).sign_in()
+    if early > 60:
+        clock.advance(early - 30)
+        assert visit(httpd).sign_in().status == 200
+        assert len(sim.calls("accessToken")) == 1
+        early = 30
+    clock.advance(early + 1)
     assert visit(httpd).sign_in().status == 200
     assert len(sim.calls("accessToken")) == 2
 

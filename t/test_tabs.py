@@ -2,6 +2,7 @@
 """Several tabs, the back button, slow people and browsers that keep no cookies."""
 
 import concurrent.futures
+import threading
 import time
 
 import pytest
@@ -32,18 +33,44 @@ def test_four_tabs_finishing_in_reverse_order_all_arrive(browser):
         assert final.status == 200 and final.url.endswith(page), final
 
 
+def restore(browser, pages):
+    """Open pages in tabs that all start before one of them has an answer: DingTalk's pages."""
+    start = threading.Barrier(len(pages))
+
+    def begin(page):
+        start.wait()
+        return browser.tab().navigate(page, cookies=False)
+
+    with concurrent.futures.ThreadPoolExecutor(len(pages)) as pool:
+        answers = list(pool.map(begin, pages))
+    assert {answer.status for answer in answers} == {302}, answers
+    return [answer.location for answer in answers]
+
+
 def test_four_tabs_restored_at_the_same_instant_all_arrive(browser):
     pages = ["/app/", "/app/page.html", "/app/deep/page.html", "/app/data.txt"]
+    locations = restore(browser, pages)
+    assert len(browser.tickets) == 4
+
+    def finish(job):
+        page, location = job
+        tab = browser.tab()
+        return page, tab.follow(tab.come_back(tab.scan("zhangsan", location)))
+
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
-        locations = list(pool.map(lambda page: browser.tab().begin(page), pages))
-
-        def finish(job):
-            page, location = job
-            tab = browser.tab()
-            return page, tab.follow(tab.come_back(tab.scan("zhangsan", location)))
-
         for page, final in pool.map(finish, zip(pages, locations)):
             assert final.status == 200 and final.url.endswith(page), final
+
+
+def test_sixty_tabs_restored_at_once_never_make_the_site_unreachable(browser):
+    long = "x" * 650
+    restore(browser, [f"/app/page.html?n={number}&{long}" for number in range(60)])
+    assert 1 <= len(browser.tickets) <= 6
+    assert len(browser.jar.header("http", browser.host, "/app/")) < 6500
+    assert browser.navigate("/app/").status == 302
+    final = browser.sign_in("zhangsan", "/app/page.html")
+    assert final.status == 200 and final.url.endswith("/app/page.html"), final
+    assert len(browser.tickets) <= 4
 
 
 def test_each_tab_has_its_own_state(browser):

@@ -28,6 +28,8 @@ typedef struct dt_call_t {
     const char *host;      /* the audience of cookies: public host in lower case without port, or
                               "." and the cookie's Domain; bound into everything sealed */
     dt_scratch_t *scratch; /* this thread's cipher contexts, or NULL: slower, but right */
+    apr_uint32_t turn;     /* differs between calls that run at the same time, as far as that can
+                              be had; not a secret */
 } dt_call_t;
 
 /** What a use case found. The glue knows which HTTP status that is; the core does not. */

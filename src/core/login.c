@@ -19,14 +19,14 @@ static void way_clear(dt_way_t *way)
     *way = (dt_way_t){.location = "/"};
 }
 
-/* value NULL deletes. There is always room: one cookie set, one ticket given up, and at most
- * DT_TICKETS_READ others that are deleted. */
+/* value NULL deletes. A browser gets one word about a cookie, the last: a ticket given up may
+ * leave its slot to the one that replaces it. So there is always room. */
 static void way_ticket(dt_way_t *way, const char *name, const char *value)
 {
     const size_t max = sizeof(way->tickets) / sizeof(way->tickets[0]);
     size_t i = 0;
 
-    while (i < max && way->tickets[i].name) {
+    while (i < max && way->tickets[i].name && strcmp(way->tickets[i].name, name) != 0) {
         i++;
     }
     if (i + 1 < max) {
@@ -34,27 +34,19 @@ static void way_ticket(dt_way_t *way, const char *name, const char *value)
     }
 }
 
-/* The ticket no longer counts as held. */
-static void take_out(dt_tickets_t *held, dt_ticket_t *ticket)
-{
-    const dt_ticket_t *end = held->held + held->count;
-
-    memmove(ticket, ticket + 1, (size_t)(end - (ticket + 1)) * sizeof(*ticket));
-    held->count--;
-}
-
 static void delete_ticket(const dt_call_t *call, dt_tickets_t *held, dt_ticket_t *ticket,
                           dt_way_t *way)
 {
     way_ticket(way, dt_ticket_name(call->pool, ticket), NULL);
-    take_out(held, ticket);
+    dt_tickets_remove(held, ticket);
 }
 
-/* Set the ticket's cookie, and delete those that are too many beside it. */
-static apr_status_t set_ticket(const dt_login_t *login, const dt_call_t *call,
-                               const dt_tickets_t *others, const dt_ticket_t *ticket, dt_way_t *way)
+/* Set a new ticket's cookie, and delete those that are too many beside it. */
+static apr_status_t set_new_ticket(const dt_login_t *login, const dt_call_t *call,
+                                   const dt_tickets_t *held, const dt_ticket_t *ticket,
+                                   dt_way_t *way)
 {
-    const char *surplus[DT_TICKETS_READ];
+    const char *surplus[DT_TICKET_SLOTS];
     dt_slice_t token;
     apr_status_t rv;
     int count;
@@ -64,7 +56,7 @@ static apr_status_t set_ticket(const dt_login_t *login, const dt_call_t *call,
         return rv;
     }
     way_ticket(way, dt_ticket_name(call->pool, ticket), token.data);
-    count = dt_tickets_surplus(call->pool, others, NULL, token.len, surplus);
+    count = dt_tickets_surplus(call->pool, held, ticket->slot, token.len, surplus);
     for (int i = 0; i < count; i++) {
         way_ticket(way, surplus[i], NULL);
     }
@@ -113,9 +105,9 @@ static apr_status_t leave_for_dingtalk(const dt_login_t *login, const dt_call_t 
         *result = stop_loop(call, held, way);
         return APR_SUCCESS;
     }
-    rv = dt_ticket_new(call, return_to, restarts, &ticket);
+    rv = dt_ticket_new(call, held, return_to, restarts, &ticket);
     if (rv == APR_SUCCESS) {
-        rv = set_ticket(login, call, held, &ticket, way);
+        rv = set_new_ticket(login, call, held, &ticket, way);
     }
     if (rv != APR_SUCCESS) {
         *result = dt_result(DT_WHY_INTERNAL, "the ticket could not be made");
@@ -314,20 +306,26 @@ static apr_status_t save_session(finish_t *f)
     return rv;
 }
 
-/* The used ticket stays for a while: the back button and the count of bounces need it. */
+/*
+ * The used ticket stays for a while: the back button and the count of bounces need it. It is as
+ * long as before and in its old slot, so that no other has to go: tabs that started at the same
+ * moment may be more than DT_TICKETS_KEPT, and each still has to find its way.
+ */
 static apr_status_t finish_ticket(finish_t *f)
 {
     dt_ticket_t used = *f->ticket;
+    dt_slice_t token;
     apr_status_t rv;
 
     used.finished = f->call->now;
-    take_out(f->held, f->ticket); /* its cookie is set again and must not count twice */
-    rv = set_ticket(f->login, f->call, f->held, &used, f->way);
+    rv = dt_ticket_seal(f->login->keys, f->call, &used, &token);
     if (rv != APR_SUCCESS) {
         f->way->session = (dt_slice_t){0};
         *f->result = dt_result(DT_WHY_INTERNAL, "the used ticket could not be sealed");
+        return rv;
     }
-    return rv;
+    way_ticket(f->way, dt_ticket_name(f->call->pool, &used), token.data);
+    return APR_SUCCESS;
 }
 
 /* --- finish: how it ends --- */

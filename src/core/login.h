@@ -33,7 +33,7 @@ typedef struct dt_way_t {
     const char *location; /* where to go: DingTalk's page (DT_AGAIN, begin), or the return address
                               (DT_SIGNED_IN); for other results the return address, "/" if none */
     dt_slice_t session;   /* the new session's token; empty: leave the session cookie alone */
-    dt_ticket_cookie_t tickets[DT_TICKETS_READ + 2]; /* up to a NULL name */
+    dt_ticket_cookie_t tickets[DT_TICKET_SLOTS + 1]; /* up to a NULL name; one of a name */
     const dt_member_t *member; /* who was asked about, for the log, as far as we came: union_id,
                                   then user_id, then the record; NULL when not even that */
     int dropped_attributes;    /* that did not fit into the session */

@@ -163,17 +163,14 @@ dt_slice_t dt_attributes_pack(apr_pool_t *pool, const dt_attribute_t *attributes
     *dropped = 0;
     dt_writer_init(&w, buffer, max);
     for (int i = 0; i < count; i++) {
-        apr_size_t before = w.len;
-        if (has_nul(attributes[i].name) || has_nul(attributes[i].value)) {
-            (*dropped)++;
-            continue;
-        }
+        const apr_size_t before = w.len;
+
         dt_write_text(&w, attributes[i].name);
         dt_write_text(&w, attributes[i].value);
         if (w.failed) {
             w.len = before;
-            *dropped += count - i;
-            break;
+            w.failed = false;
+            (*dropped)++;
         }
     }
     return (dt_slice_t){(char *)buffer, w.len};

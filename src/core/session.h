@@ -77,8 +77,9 @@ typedef struct dt_attribute_t {
 } dt_attribute_t;
 
 /**
- * Pack count attributes into the session's form. Those that do not fit into budget bytes are
- * left out, from the end, and so is one that holds a NUL; *dropped counts them.
+ * Pack count attributes, in their order, into the session's form. One that does not fit into what
+ * those before it leave of budget bytes is left out, and so is one that holds a NUL; those behind
+ * it are still tried. *dropped counts what was left out.
  */
 dt_slice_t dt_attributes_pack(apr_pool_t *pool, const dt_attribute_t *attributes, int count,
                               apr_size_t budget, int *dropped);

@@ -6,15 +6,16 @@
 #include "core/record.h"
 #include "core/url.h"
 
+#include <apr_strings.h>
 #include <string.h>
 
 /*
- * Record: version (1 byte, 1) | nonce (16) | issued | finished | restarts (1 byte) | return
- * address, in the forms of record.h.
+ * Record: version (1 byte, 1) | nonce (16) | issued | finished | restarts (1 byte) | slot
+ * (1 byte) | return address, in the forms of record.h.
  */
 #define VERSION 1
 #define RESTARTS_MAX 255
-#define RECORD_MAX (1 + DT_TICKET_NONCE + 8 + 8 + 1 + 3 + DT_RETURN_MAX)
+#define RECORD_MAX (1 + DT_TICKET_NONCE + 2 * DT_RECORD_TIME + 1 + 1 + 3 + DT_RETURN_MAX)
 #define STATE_LEN 22 /* characters of base64url for a nonce */
 #define BOUNCE apr_time_from_sec(60)
 
@@ -23,10 +24,48 @@ static dt_slice_t nonce_of(const dt_ticket_t *ticket)
     return (dt_slice_t){(const char *)ticket->nonce, DT_TICKET_NONCE};
 }
 
-apr_status_t dt_ticket_new(const dt_call_t *call, const char *return_to, int restarts,
-                           dt_ticket_t *ticket)
+/* The held ticket of slot: its index, or -1. */
+static int held_in(const dt_tickets_t *tickets, int slot)
 {
-    *ticket = (dt_ticket_t){.issued = call->now, .restarts = restarts, .return_to = return_to};
+    int i = tickets->count - 1;
+
+    while (i >= 0 && tickets->held[i].slot != slot) {
+        i--;
+    }
+    return i;
+}
+
+/* Both ways: another node may have finished it, with a clock a little ahead. */
+static bool is_bounce(const dt_ticket_t *ticket, apr_time_t now)
+{
+    const apr_interval_time_t since = now - ticket->finished;
+
+    return ticket->finished > 0 && since <= BOUNCE && since >= -BOUNCE;
+}
+
+/* By turn among those that are open, so that calls that see the same tickets still differ. What
+ * finished a while ago only serves the back button: it does not keep a tab from its way home. */
+static int choose_slot(const dt_call_t *call, const dt_tickets_t *held)
+{
+    int open[DT_TICKET_SLOTS];
+    apr_uint32_t count = 0;
+
+    for (int slot = 0; slot < DT_TICKET_SLOTS; slot++) {
+        const int at = held_in(held, slot);
+        if (at < 0 || (held->held[at].finished && !is_bounce(&held->held[at], call->now))) {
+            open[count++] = slot;
+        }
+    }
+    return count > 0 ? open[call->turn % count] : held->held[held->count - 1].slot;
+}
+
+apr_status_t dt_ticket_new(const dt_call_t *call, const dt_tickets_t *held, const char *return_to,
+                           int restarts, dt_ticket_t *ticket)
+{
+    *ticket = (dt_ticket_t){.slot = choose_slot(call, held),
+                            .issued = call->now,
+                            .restarts = restarts,
+                            .return_to = return_to};
     return dt_random(ticket->nonce, DT_TICKET_NONCE);
 }
 
@@ -37,13 +76,18 @@ const char *dt_ticket_state(apr_pool_t *pool, const dt_ticket_t *ticket)
 
 const char *dt_ticket_name(apr_pool_t *pool, const dt_ticket_t *ticket)
 {
-    return dt_hex(pool, ticket->nonce, DT_TICKET_NAME / 2);
+    return apr_itoa(pool, ticket->slot);
 }
 
 /* Not whether it is safe: dt_url_return said so when the ticket was made, and the seal holds. */
 static bool can_be_carried(dt_slice_t return_to)
 {
     return return_to.len > 0 && return_to.len <= DT_RETURN_MAX && return_to.data[0] == '/';
+}
+
+static bool is_slot(int slot)
+{
+    return slot >= 0 && slot < DT_TICKET_SLOTS;
 }
 
 apr_status_t dt_ticket_seal(const dt_keyring_t *keys, const dt_call_t *call,
@@ -53,7 +97,7 @@ apr_status_t dt_ticket_seal(const dt_keyring_t *keys, const dt_call_t *call,
     unsigned char buffer[RECORD_MAX];
     dt_writer_t w;
 
-    if (!can_be_carried(return_to) || ticket->restarts < 0) {
+    if (!can_be_carried(return_to) || ticket->restarts < 0 || !is_slot(ticket->slot)) {
         return APR_EINVAL;
     }
     dt_writer_init(&w, buffer, sizeof(buffer));
@@ -62,6 +106,7 @@ apr_status_t dt_ticket_seal(const dt_keyring_t *keys, const dt_call_t *call,
     dt_write_time(&w, ticket->issued);
     dt_write_time(&w, ticket->finished);
     dt_write_u8(&w, (unsigned)(ticket->restarts < RESTARTS_MAX ? ticket->restarts : RESTARTS_MAX));
+    dt_write_u8(&w, (unsigned)ticket->slot);
     dt_write_text(&w, return_to);
     if (w.failed) {
         return APR_EINVAL; /* the buffer fits all that can be carried: a time is before 1970 */
@@ -86,11 +131,40 @@ static bool open_one(const dt_keyring_t *keys, const dt_call_t *call, dt_slice_t
     ticket->issued = dt_read_time(&r);
     ticket->finished = dt_read_time(&r);
     ticket->restarts = (int)dt_read_u8(&r);
+    ticket->slot = (int)dt_read_u8(&r);
     return_to = dt_read_text(&r);
     ticket->return_to = return_to.data;
     ticket->token = token;
-    return dt_reader_done(&r) && version == VERSION && can_be_carried(return_to) &&
-           call->now - ticket->issued <= DT_TICKET_MEMORY;
+    return dt_reader_done(&r) && version == VERSION && is_slot(ticket->slot) &&
+           can_be_carried(return_to) && call->now - ticket->issued <= DT_TICKET_MEMORY;
+}
+
+void dt_tickets_remove(dt_tickets_t *tickets, dt_ticket_t *ticket)
+{
+    const dt_ticket_t *end = tickets->held + tickets->count;
+
+    memmove(ticket, ticket + 1, (size_t)(end - (ticket + 1)) * sizeof(*ticket));
+    tickets->count--;
+}
+
+/* Of the same millisecond the later one in the header is the newer one. */
+static void hold(dt_tickets_t *tickets, const dt_ticket_t *ticket)
+{
+    const int same = held_in(tickets, ticket->slot);
+    int at;
+
+    if (same >= 0 && tickets->held[same].issued > ticket->issued) {
+        return;
+    }
+    if (same >= 0) {
+        dt_tickets_remove(tickets, &tickets->held[same]);
+    }
+    at = tickets->count;
+    for (; at > 0 && tickets->held[at - 1].issued <= ticket->issued; at--) {
+        tickets->held[at] = tickets->held[at - 1];
+    }
+    tickets->held[at] = *ticket;
+    tickets->count++;
 }
 
 void dt_tickets_open(const dt_keyring_t *keys, const dt_call_t *call, const dt_slice_t *tokens,
@@ -99,16 +173,9 @@ void dt_tickets_open(const dt_keyring_t *keys, const dt_call_t *call, const dt_s
     tickets->count = 0;
     for (int i = 0; i < count && i < DT_TICKETS_READ; i++) {
         dt_ticket_t ticket;
-        int at = tickets->count;
-        if (!open_one(keys, call, tokens[i], &ticket)) {
-            continue;
+        if (open_one(keys, call, tokens[i], &ticket)) {
+            hold(tickets, &ticket);
         }
-        /* Of the same millisecond the later one in the header is the newer one. */
-        for (; at > 0 && tickets->held[at - 1].issued <= ticket.issued; at--) {
-            tickets->held[at] = tickets->held[at - 1];
-        }
-        tickets->held[at] = ticket;
-        tickets->count++;
     }
 }
 
@@ -135,30 +202,30 @@ int dt_tickets_bounces(const dt_tickets_t *tickets, apr_time_t now)
     int bounces = 0;
 
     for (int i = 0; i < tickets->count; i++) {
-        /* Both ways: another node may have finished it, with a clock a little ahead. */
-        apr_interval_time_t since = now - tickets->held[i].finished;
-        bounces += tickets->held[i].finished > 0 && since <= BOUNCE && since >= -BOUNCE;
+        bounces += is_bounce(&tickets->held[i], now);
     }
     return bounces;
 }
 
-int dt_tickets_surplus(apr_pool_t *pool, const dt_tickets_t *tickets, const dt_ticket_t *except,
-                       apr_size_t extra, const char **names)
+int dt_tickets_surplus(apr_pool_t *pool, const dt_tickets_t *tickets, int slot, apr_size_t extra,
+                       const char **names)
 {
     apr_size_t bytes = extra;
-    int kept = tickets->count + 1;
+    int kept = 1;
     int gone = 0;
 
     for (int i = 0; i < tickets->count; i++) {
-        bytes += tickets->held[i].token.len;
+        if (tickets->held[i].slot != slot) {
+            bytes += tickets->held[i].token.len;
+            kept++;
+        }
     }
     for (int i = tickets->count - 1; i >= 0; i--) {
         const dt_ticket_t *ticket = &tickets->held[i];
         if (kept <= DT_TICKETS_KEPT && bytes <= DT_TICKETS_BYTES) {
             break;
         }
-        /* By nonce, not by address: a caller may hold a copy. */
-        if (except && dt_slice_equal(nonce_of(ticket), nonce_of(except))) {
+        if (ticket->slot == slot) {
             continue;
         }
         names[gone++] = dt_ticket_name(pool, ticket);

@@ -7,7 +7,7 @@
 
 #include <apr_errno.h>
 
-#define DT_RETURN_MAX 1024 /* bytes of a return address that a ticket carries */
+#define DT_RETURN_MAX 700 /* bytes of a return address that a ticket carries; see ticket.h */
 
 /**
  * The one function that says whether a return address is safe: a path on this origin, written so

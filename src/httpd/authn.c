@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "httpd/cookie.h"
+#include "httpd/lifecycle.h"
 #include "httpd/page.h"
 
 #include <apr_strings.h>
@@ -46,6 +47,7 @@ int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to)
     dt_way_t way;
     dt_result_t result;
 
+    call.turn = dth_lifecycle_turn();
     dth_request_tickets(r, req, &tickets);
     dt_login_begin(&req->site->login, &call, &tickets, dth_request_url(r, req, path), return_to,
                    &way, &result);
@@ -146,6 +148,12 @@ int dth_authn_check(request_rec *r)
 
 int dth_authn_force(request_rec *r)
 {
+    const dth_req_t *req = dth_request(r);
+
+    /* Whoever may always come in, as to an endpoint, is not to be authorised after all. */
+    if (req != NULL && req->endpoint_of == r) {
+        return DECLINED;
+    }
     return dth_choice(dth_dir_conf(r)->unauthenticated) == DTH_UNAUTH_PASS && is_ours(r) ? OK
                                                                                          : DECLINED;
 }

@@ -8,6 +8,7 @@
 #include "core/visitor.h"
 #include "httpd/authn.h"
 #include "httpd/cookie.h"
+#include "httpd/lifecycle.h"
 #include "httpd/page.h"
 
 #include <apr_strings.h>
@@ -68,6 +69,7 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
         result = dt_result(DT_WHY_BAD_QUERY, NULL);
         return refuse(r, req, &result, &way, signed_in);
     }
+    call.turn = dth_lifecycle_turn();
     dth_request_tickets(r, req, &tickets);
     dt_login_finish(&req->site->login, &call, &tickets, dth_request_url(r, req, path), &query,
                     signed_in, &way, &result);

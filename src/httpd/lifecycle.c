@@ -11,19 +11,21 @@
 #include "provider/curl.h"
 #include "provider/store_cookie.h"
 
-#include <apr_allocator.h>
+#include <apr_atomic.h>
+#include <apr_shm.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 #include <http_core.h>
-#include <mpm_common.h>
+#include <ap_mpm.h>
 
 #include <string.h>
 
 /* The only writable statics of the module. Set while there is one thread, read-only after. */
 static struct {
-    apr_array_header_t *sites; /* of dth_site_t *, in pconf */
-    apr_array_header_t *plugs; /* of const dt_plug_t *, in pconf: each provider once */
-    ap_filter_rec_t *caching;  /* httpd's */
+    apr_array_header_t *sites;   /* of dth_site_t *, in pconf */
+    apr_array_header_t *plugs;   /* of const dt_plug_t *, in pconf: each provider once */
+    ap_filter_rec_t *caching;    /* httpd's */
+    volatile apr_uint32_t *turn; /* counts sign-ins, in memory that all children share */
 #if APR_HAS_THREADS
     apr_threadkey_t *thread; /* to dth_thread_t; NULL outside of children */
 #else
@@ -44,11 +46,17 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)plog;
     (void)ptemp;
     process.sites = NULL;
+    process.turn = NULL;
     process.plugs = apr_array_make(pconf, 8, sizeof(const dt_plug_t *));
     /* Behind mod_expires and mod_headers, in front of mod_cache, which saves at CONTENT_SET + 1. */
     process.caching = ap_register_output_filter(DTH_CACHING_FILTER, dth_caching_filter, NULL,
                                                 AP_FTYPE_CONTENT_SET);
     return OK;
+}
+
+apr_uint32_t dth_lifecycle_turn(void)
+{
+    return process.turn != NULL ? apr_atomic_inc32(process.turn) : 0;
 }
 
 ap_filter_rec_t *dth_lifecycle_caching_filter(void)
@@ -70,15 +78,13 @@ static const char *read_keys(apr_pool_t *pconf, apr_pool_t *ptemp, const dth_ser
                              dt_slice_t **texts, int *count)
 {
     int wanted = conf->keys == NULL ? 1 : conf->keys->nelts;
-    apr_status_t rv;
 
     *texts = apr_pcalloc(ptemp, (apr_size_t)wanted * sizeof(**texts));
     *count = wanted;
     if (conf->keys == NULL) {
-        rv = dth_state_key(ptemp, conf->state_dir, *texts);
-        return rv == APR_SUCCESS ? NULL
-                                 : apr_psprintf(pconf, "DingTalkStateDir: no key in %s: %pm",
-                                                conf->state_dir, &rv);
+        const char *wrong = dth_state_key(ptemp, conf->state_dir, *texts);
+
+        return wrong == NULL ? NULL : apr_pstrcat(pconf, "DingTalkStateDir: ", wrong, NULL);
     }
     for (int i = 0; i < wanted; i++) {
         const char *wrong =
@@ -131,12 +137,24 @@ static const dth_site_t *find_twin(const dth_site_t *site)
     return NULL;
 }
 
+/* Half of a child's threads may wait for DingTalk; the others serve those who are signed in. */
+static int calls_in_flight(void)
+{
+    int threads = 0;
+
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS || threads < 2) {
+        return 1;
+    }
+    return threads / 2 < DT_CURL_CONNECTIONS ? threads / 2 : DT_CURL_CONNECTIONS;
+}
+
 static const char *make_providers(apr_pool_t *pconf, dth_site_t *site)
 {
     const dth_site_t *twin = find_twin(site);
     dt_client_t *client = &site->login.client;
     dt_curl_limits_t limits = {.connect_timeout = site->conf->timeout.connect,
                                .total_timeout = site->conf->timeout.total,
+                               .max_connections = calls_in_flight(),
                                .user_agent = "mod_auth_dingtalk/" DT_VERSION};
     apr_status_t rv;
 
@@ -147,8 +165,8 @@ static const char *make_providers(apr_pool_t *pconf, dth_site_t *site)
         return NULL;
     }
     rv = dt_curl_create(pconf, &limits, &client->http);
-    if (rv == APR_SUCCESS) { /* a fetch waits for a connection, then for the reply, perhaps twice */
-        rv = dt_apptoken_create(pconf, 4 * limits.total_timeout, &client->tokens);
+    if (rv == APR_SUCCESS) { /* a fetch is one call, or two when DingTalk says it is busy */
+        rv = dt_apptoken_create(pconf, 3 * limits.total_timeout, &client->tokens);
     }
     if (rv != APR_SUCCESS) {
         return apr_psprintf(pconf, "DingTalkTimeout: connections cannot be made: %pm", &rv);
@@ -177,12 +195,31 @@ static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t *si
     return wrong != NULL ? wrong : make_providers(pconf, site);
 }
 
+static apr_status_t make_turn(apr_pool_t *pconf)
+{
+    apr_shm_t *shm;
+    apr_status_t rv = apr_shm_create(&shm, sizeof(*process.turn), NULL, pconf);
+
+    if (rv == APR_SUCCESS) {
+        process.turn = apr_shm_baseaddr_get(shm);
+        apr_atomic_set32(process.turn, 0);
+    }
+    return rv;
+}
+
 int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
+    apr_status_t rv;
+
     (void)plog;
     /* httpd reads its configuration twice at start: the first time to see whether it can. */
     if (process.sites == NULL || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
+    }
+    rv = make_turn(pconf);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s, DTNO(0004) "no shared memory");
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
     for (int i = 0; i < process.sites->nelts; i++) {
         dth_site_t *site = APR_ARRAY_IDX(process.sites, i, dth_site_t *);

@@ -20,6 +20,9 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 /** Start the providers, before there are threads. A child without them ends itself. */
 void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s);
 
+/** A number that differs between sign-ins that begin at the same time, in whatever child. */
+apr_uint32_t dth_lifecycle_turn(void);
+
 /** The output filter of caching.h, as httpd registered it. */
 ap_filter_rec_t *dth_lifecycle_caching_filter(void);
 

@@ -17,21 +17,25 @@
 #define KEY_BYTES 48 /* random bytes: 64 characters of text */
 #define KEY_FILE_MAX 4096
 
-/* True when only our own files are in the directory. */
+/* True when there is nothing of others in the directory. */
 static bool is_ours(apr_pool_t *ptemp, const char *directory)
 {
+    static const char *const ours[] = {KEY_FILE, "dingtalk.db", NULL}; /* names begin so */
     apr_dir_t *dir;
     apr_finfo_t entry;
-    bool ours = true;
+    bool foreign = false;
 
     if (apr_dir_open(&dir, directory, ptemp) != APR_SUCCESS) {
         return false;
     }
-    while (ours && apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
-        ours = entry.name[0] == '.' || strncmp(entry.name, KEY_FILE, strlen(KEY_FILE)) == 0;
+    while (!foreign && apr_dir_read(&entry, APR_FINFO_NAME, dir) == APR_SUCCESS) {
+        foreign = strcmp(entry.name, ".") != 0 && strcmp(entry.name, "..") != 0;
+        for (int i = 0; foreign && ours[i] != NULL; i++) {
+            foreign = strncmp(entry.name, ours[i], strlen(ours[i])) != 0;
+        }
     }
     apr_dir_close(dir);
-    return ours;
+    return !foreign;
 }
 
 apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory)
@@ -89,7 +93,7 @@ static apr_status_t read_key(apr_pool_t *p, const char *path, dt_slice_t *key)
     }
     text[len] = '\0';
     *key = (dt_slice_t){text, strcspn(text, "\r\n")};
-    return key->len >= DT_KEY_TEXT_MIN ? APR_SUCCESS : APR_EGENERAL;
+    return APR_SUCCESS;
 }
 
 /* Write a new key beside its final name and link it there: whoever comes second finds the first
@@ -125,14 +129,24 @@ static apr_status_t make_key(apr_pool_t *p, const char *path)
     return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
 }
 
-apr_status_t dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key)
+const char *dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key)
 {
     const char *path = apr_pstrcat(p, directory, "/" KEY_FILE, NULL);
     apr_status_t rv = read_key(p, path, key);
 
-    if (!APR_STATUS_IS_ENOENT(rv)) {
-        return rv;
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        rv = make_key(p, path);
+        if (rv == APR_SUCCESS) {
+            rv = read_key(p, path, key);
+        }
     }
-    rv = make_key(p, path);
-    return rv == APR_SUCCESS ? read_key(p, path, key) : rv;
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(p, "the key %s cannot be used: %pm", path, &rv);
+    }
+    return key->len >= DT_KEY_TEXT_MIN
+               ? NULL
+               : apr_psprintf(p,
+                              "the key %s has %" APR_SIZE_T_FMT " bytes, which is less than %d; "
+                              "without the file a new one is made, and everybody signs in again",
+                              path, key->len, DT_KEY_TEXT_MIN);
 }

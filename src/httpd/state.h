@@ -18,8 +18,8 @@ apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory);
  * The key in the state directory, made at first use: mode 0600, from the system's generator.
  * Two servers that start together end up with the same one. Post_config only.
  * @param key in p
- * @return APR_SUCCESS or why there is none
+ * @return NULL, or why there is none
  */
-apr_status_t dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key);
+const char *dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key);
 
 #endif

@@ -141,7 +141,7 @@ static void keep_token(port_t *port, apr_time_t now, const char *token,
     wipe(port);
     memcpy(port->token, token, strlen(token)); /* fetch_token has checked its length */
     port->expiry = now + lifetime;
-    port->renew = lifetime < 2 * RENEW_BEFORE ? now + lifetime / 2 : port->expiry - RENEW_BEFORE;
+    port->renew = lifetime > RENEW_BEFORE ? port->expiry - RENEW_BEFORE : now + lifetime / 2;
     port->failed = false;
 }
 

@@ -10,6 +10,10 @@
  * lock. The token is wiped when the child's pool goes. A port whose start failed answers every
  * get with APR_EGENERAL and DT_WHY_INTERNAL.
  *
+ * A token is renewed from ten minutes before its end on, by one get while the others still have
+ * the old one; one that lives for ten minutes or less, from half its life on. A renewal that failed
+ * is tried again after 30 seconds, or when the old token has ended.
+ *
  * @param patience how long a get waits for another thread's fetch: a little more than a fetch
  *                 may take
  */

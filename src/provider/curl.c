@@ -3,6 +3,7 @@
 
 #include "provider/curl.h"
 
+#include <apr_atomic.h>
 #include <apr_reslist.h>
 #include <apr_strings.h>
 #include <curl/curl.h>
@@ -11,12 +12,20 @@
 #include <sys/socket.h>
 
 #define FIRST_BUFFER 4096
+#define PATIENCE_MIN apr_time_from_msec(100)
 #define IDLE_MAX apr_time_from_sec(60) /* a handle idle for longer is closed */
+
+/* Whether the other side answers. Threads share it without a lock. */
+typedef struct breaker_t {
+    apr_uint32_t failures; /* in a row */
+    apr_uint32_t quiet;    /* when the pause began, in milliseconds modulo 2^32 */
+} breaker_t;
 
 typedef struct port_t {
     dt_http_t http;
     dt_curl_limits_t limits;
     apr_reslist_t *handles; /* CURL *; NULL before start */
+    breaker_t breaker;
 } port_t;
 
 /* A reply while it arrives. */
@@ -63,6 +72,55 @@ static apr_status_t explain(CURLcode code, const char **text)
     }
     *text = curl_easy_strerror(code);
     return APR_ECONNREFUSED;
+}
+
+/* --- leaving alone who does not answer --- */
+
+/* Real time, whatever the time of a call: the pause is there for threads that would wait. */
+static apr_uint32_t milliseconds_now(void)
+{
+    return (apr_uint32_t)apr_time_as_msec(apr_time_now());
+}
+
+/* Of those who come after a pause, the one who begins the next pause may call. A difference
+ * modulo 2^32 is right across the overflow, and a clock set back ends the pause. */
+static bool may_call(port_t *port)
+{
+    const int max = port->limits.max_connections;
+    const int bearable = max > DT_CURL_FAILURES ? max : DT_CURL_FAILURES;
+    breaker_t *breaker = &port->breaker;
+    apr_uint32_t quiet;
+    apr_uint32_t now;
+
+    if (apr_atomic_read32(&breaker->failures) < (apr_uint32_t)bearable) {
+        return true;
+    }
+    quiet = apr_atomic_read32(&breaker->quiet);
+    now = milliseconds_now();
+    return now - quiet >= (apr_uint32_t)apr_time_as_msec(DT_CURL_PAUSE) &&
+           apr_atomic_cas32(&breaker->quiet, now, quiet) == quiet;
+}
+
+/* A reply that breaks off neither proves that the next call would not hang nor that it would. */
+static void learn(port_t *port, CURLcode code)
+{
+    breaker_t *breaker = &port->breaker;
+
+    switch (code) {
+    case CURLE_OK:
+        apr_atomic_set32(&breaker->failures, 0);
+        break;
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_COULDNT_CONNECT:
+        /* First the pause: who sees the last failure counted must not see the pause before. */
+        apr_atomic_set32(&breaker->quiet, milliseconds_now());
+        apr_atomic_inc32(&breaker->failures);
+        break;
+    default:
+        break;
+    }
 }
 
 /* --- receiving --- */
@@ -219,7 +277,7 @@ static CURLcode set_request(CURL *curl, const dt_http_request_t *request,
     return bad;
 }
 
-static apr_status_t transfer(const port_t *port, CURL *curl, const dt_http_request_t *request,
+static apr_status_t transfer(port_t *port, CURL *curl, const dt_http_request_t *request,
                              reply_t *reply, dt_http_response_t *response)
 {
     struct curl_slist *headers = NULL;
@@ -238,6 +296,7 @@ static apr_status_t transfer(const port_t *port, CURL *curl, const dt_http_reque
     if (reply->too_large) {
         code = CURLE_FILESIZE_EXCEEDED;
     }
+    learn(port, code);
     if (code != CURLE_OK) {
         rv = explain(code, &response->trouble);
         goto leave;
@@ -260,7 +319,7 @@ leave:
 static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_request_t *request,
                             dt_http_response_t *response)
 {
-    const port_t *port = self;
+    port_t *port = self;
     reply_t reply = {.call = call, .max = port->limits.max_reply};
     void *curl = NULL;
     apr_status_t rv;
@@ -268,6 +327,10 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
     *response = (dt_http_response_t){0};
     if (!port->handles) {
         response->trouble = "the http client did not start";
+        return APR_ECONNREFUSED;
+    }
+    if (!may_call(port)) {
+        response->trouble = "DingTalk did not answer lately";
         return APR_ECONNREFUSED;
     }
     rv = apr_reslist_acquire(port->handles, &curl);
@@ -349,7 +412,7 @@ static apr_status_t start(void *self, apr_pool_t *pchild)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    apr_reslist_timeout_set(handles, port->limits.total_timeout);
+    apr_reslist_timeout_set(handles, port->limits.patience);
     port->handles = handles;
     apr_pool_cleanup_register(pool, port, forget_handles, apr_pool_cleanup_null);
     return APR_SUCCESS;
@@ -361,12 +424,17 @@ apr_status_t dt_curl_create(apr_pool_t *pconf, const dt_curl_limits_t *limits,
     port_t *port;
 
     if (limits->connect_timeout <= 0 || limits->total_timeout <= 0 || !limits->user_agent ||
-        limits->max_connections < 0) {
+        limits->max_connections < 0 || limits->patience < 0) {
         return APR_EINVAL;
     }
     port = apr_pcalloc(pconf, sizeof(*port));
     port->limits = *limits;
     port->limits.user_agent = apr_pstrdup(pconf, limits->user_agent);
+    if (!limits->patience) {
+        const apr_interval_time_t tenth = limits->total_timeout / 10;
+
+        port->limits.patience = tenth > PATIENCE_MIN ? tenth : PATIENCE_MIN;
+    }
     if (!limits->max_connections) {
         port->limits.max_connections = DT_CURL_CONNECTIONS;
     }

@@ -5,17 +5,21 @@
 
 #include "core/ports.h"
 
-#define DT_CURL_CONNECTIONS 16          /* calls in flight per child, unless said otherwise */
-#define DT_CURL_REPLY_MAX (1024 * 1024) /* bytes of a reply, unless said otherwise */
+#define DT_CURL_CONNECTIONS 16             /* calls in flight per child, unless said otherwise */
+#define DT_CURL_REPLY_MAX (1024 * 1024)    /* bytes of a reply, unless said otherwise */
+#define DT_CURL_FAILURES 5                 /* in a row, before calls are refused, at least */
+#define DT_CURL_PAUSE apr_time_from_sec(2) /* without calls */
 
 /** The bounds of every call. Copied. */
 typedef struct dt_curl_limits_t {
     apr_interval_time_t connect_timeout; /* until connected, TLS included */
-    apr_interval_time_t total_timeout;   /* of a call once it has a connection; a call waits as
-                                            long again for one of max_connections to be free */
-    int max_connections;                 /* 0: DT_CURL_CONNECTIONS */
-    apr_size_t max_reply;   /* of header lines, and of the body; 0: DT_CURL_REPLY_MAX */
-    const char *user_agent; /* name/version */
+    apr_interval_time_t total_timeout;   /* of a call once it has a connection */
+    apr_interval_time_t patience; /* how long a call waits for one of max_connections to be free;
+                                     0: a tenth of total_timeout, at least 100 ms */
+    int max_connections;          /* calls in flight: fewer than threads, so that some are left to
+                                     serve who is signed in; 0: DT_CURL_CONNECTIONS */
+    apr_size_t max_reply;         /* of header lines, and of the body; 0: DT_CURL_REPLY_MAX */
+    const char *user_agent;       /* name/version */
 } dt_curl_limits_t;
 
 /**
@@ -27,7 +31,17 @@ typedef struct dt_curl_limits_t {
  * begin with "http://", which the configuration allows for loopback alone, and never through a
  * proxy. https goes through the proxy of the environment (https_proxy, no_proxy), if there is one.
  *
- * @return APR_SUCCESS; APR_EINVAL when a limit is missing or negative
+ * A call that finds no connection free in time ends with APR_EBUSY.
+ *
+ * A side that does not answer is left alone for a while, so that threads do not wait for it one
+ * after the other: once max_connections calls in a row (but at least DT_CURL_FAILURES) ended
+ * without a connection or without a complete reply in time, a call ends at once with
+ * APR_ECONNREFUSED and the trouble "DingTalk did not answer lately". DT_CURL_PAUSE after the last
+ * such failure one call is let through, and another after each further pause; the first that brings
+ * a reply ends this. A reply that is broken or too large came from somebody who is there: it counts
+ * neither way. The count belongs to this port in this child, whatever hosts it calls.
+ *
+ * @return APR_SUCCESS; APR_EINVAL when a limit is missing or one is negative
  */
 apr_status_t dt_curl_create(apr_pool_t *pconf, const dt_curl_limits_t *limits,
                             const dt_http_t **http);

@@ -17,6 +17,7 @@
  *   's' 'c' 'e'  state, code and error of the callback; state "=" stands for the held ticket's
  *   'S'          the browser has a live session
  *   'f' 'o'      the held ticket is finished, is too old
+ *   't'          the turn of the call: its first byte
  *   '1' … '5'    reply to: user token, me, app token, userid, member record; the first byte of
  *                the content is the HTTP status (0: no reply, else 100 to 500 by its value modulo
  *                five, 1 being 200), the rest the body; without a field: the good reply
@@ -42,6 +43,7 @@ typedef struct world_t {
     bool signed_in;
     bool finished;
     bool old;
+    apr_uint32_t turn;
     const char *replies[REPLIES]; /* status byte and body; NULL: the good one */
     apr_size_t lengths[REPLIES];
     int asked[REPLIES];
@@ -133,6 +135,9 @@ static void read_field(world_t *w, apr_pool_t *pool, int kind, const uint8_t *da
     case 'o':
         w->old = true;
         break;
+    case 't':
+        w->turn = len > 0 ? data[0] : 0;
+        break;
     default:
         if (kind >= '1' && kind < '1' + REPLIES && len > 0) {
             w->replies[kind - '1'] = text(pool, data, len);
@@ -217,6 +222,17 @@ static void check_session(const world_t *w, apr_pool_t *pool, bool found)
     check_answers(w, pool);
 }
 
+/* A browser never gets two words about one cookie. */
+static void check_tickets(const dt_way_t *way)
+{
+    for (int i = 0; way->tickets[i].name; i++) {
+        CHECK(i < DT_TICKET_SLOTS);
+        for (int j = 0; j < i; j++) {
+            CHECK(strcmp(way->tickets[i].name, way->tickets[j].name) != 0);
+        }
+    }
+}
+
 static void check_way(const dt_way_t *way, const dt_result_t *result, apr_status_t rv)
 {
     CHECK((rv != APR_SUCCESS) == (result->what == DT_UNSURE));
@@ -225,6 +241,7 @@ static void check_way(const dt_way_t *way, const dt_result_t *result, apr_status
               ? strncmp(way->location, "https://login.example/oauth2/auth?", 34) == 0
               : way->location[0] == '/');
     CHECK(result->what == DT_SIGNED_IN || way->session.len == 0);
+    check_tickets(way);
     for (const char *c = result->detail; c && *c; c++) {
         CHECK(*c >= 0x20 && *c < 0x7f);
     }
@@ -243,7 +260,7 @@ static void sign_in(world_t *w, apr_pool_t *pool)
     const dt_http_t http = {{"fuzz", w, NULL}, perform};
     const dt_tokens_t tokens = {{"fuzz", w, NULL}, get, drop_token};
     const dt_store_t store = {{"fuzz", w, NULL}, NULL, save, NULL};
-    const dt_call_t call = {.pool = pool, .now = NOW, .host = "site.example"};
+    const dt_call_t call = {.pool = pool, .now = NOW, .host = "site.example", .turn = w->turn};
     dt_keyring_t *keys;
     dt_login_t login = {.client = {&app, &http, &tokens},
                         .store = &store,
@@ -261,6 +278,7 @@ static void sign_in(world_t *w, apr_pool_t *pool)
     CHECK(dt_keyring_create(pool, &key, 1, DT_SLICE("owner"), &keys) == APR_SUCCESS);
     login.keys = keys;
     *ticket = (dt_ticket_t){.nonce = "fifteen letters",
+                            .slot = 1,
                             .issued = NOW,
                             .return_to = "/app",
                             .token = DT_SLICE("cookie")};

@@ -35,7 +35,10 @@ static void set_up(void)
     if (dt_keyring_create(pool, &text, 1, owner, &keys) != APR_SUCCESS) {
         abort();
     }
-    call = (dt_call_t){pool, NOW, "intranet.example.com", dt_scratch_create(pool)};
+    call = (dt_call_t){.pool = pool,
+                       .now = NOW,
+                       .host = "intranet.example.com",
+                       .scratch = dt_scratch_create(pool)};
 }
 
 static void check(dt_ticket_t *ticket, dt_slice_t record)
@@ -47,6 +50,7 @@ static void check(dt_ticket_t *ticket, dt_slice_t record)
     assert(ticket->return_to[0] == '/' && len <= DT_RETURN_MAX);
     assert(ticket->issued >= NOW - DT_TICKET_MEMORY && ticket->finished >= 0);
     assert(ticket->restarts >= 0 && ticket->restarts <= 255);
+    assert(ticket->slot >= 0 && ticket->slot < DT_TICKET_SLOTS);
     assert(strlen(dt_ticket_name(pool, ticket)) == DT_TICKET_NAME);
 
     /* A record has one form: what was read is written as it was. */
@@ -55,13 +59,23 @@ static void check(dt_ticket_t *ticket, dt_slice_t record)
     assert(dt_slice_equal(again, record));
 }
 
-static void check_surplus(const dt_tickets_t *tickets)
+/* Whatever the turn, a new ticket takes a free slot, and nothing is deleted for it twice. */
+static void check_new(const dt_tickets_t *tickets)
 {
-    const char *names[DT_TICKETS_READ];
-    int gone = dt_tickets_surplus(pool, tickets, NULL, DT_TICKETS_BYTES, names);
+    const char *names[DT_TICKET_SLOTS];
+    dt_ticket_t ticket;
 
-    assert(gone == tickets->count);
-    assert(dt_tickets_surplus(pool, tickets, NULL, 0, names) == 0);
+    for (call.turn = 0; call.turn < DT_TICKET_SLOTS; call.turn++) {
+        assert(dt_ticket_new(&call, tickets, "/", 0, &ticket) == APR_SUCCESS);
+        for (int i = 0; i < tickets->count; i++) {
+            assert(tickets->held[i].slot != ticket.slot);
+        }
+        assert(dt_tickets_surplus(pool, tickets, ticket.slot, 0, names) == 0);
+        assert(dt_tickets_surplus(pool, tickets, ticket.slot, DT_TICKETS_BYTES, names) ==
+               tickets->count);
+    }
+    assert(dt_tickets_surplus(pool, tickets, tickets->held[0].slot, DT_TICKETS_BYTES, names) ==
+           tickets->count - 1);
     assert(dt_tickets_bounces(tickets, NOW) <= tickets->count);
 }
 
@@ -84,12 +98,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int i = 0; i < tickets.count; i++) {
         dt_ticket_t *ticket = &tickets.held[i];
         assert(i == 0 || tickets.held[i - 1].issued >= ticket->issued);
+        assert(i == 0 || tickets.held[i - 1].slot != ticket->slot);
         assert(dt_tickets_find(&tickets, dt_ticket_state(pool, ticket)) != NULL);
         if (dt_slice_equal(ticket->token, tokens[0])) {
             check(ticket, record);
         }
     }
-    check_surplus(&tickets);
+    check_new(&tickets);
 
     /* Only a ticket's very state finds it. */
     state = apr_pstrmemdup(pool, record.data, record.len);

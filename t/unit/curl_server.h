@@ -185,14 +185,29 @@ static void server_start(server_t *s, apr_pool_t *pool)
     assert_int_equal(apr_thread_create(&s->thread, NULL, run, s, pool), 0);
 }
 
-static void server_stop(server_t *s)
+static inline void server_await_request(server_t *s)
 {
-    apr_status_t rv;
+    apr_thread_mutex_lock(s->lock);
+    while (s->requests == 0) {
+        apr_thread_cond_wait(s->changed, s->lock);
+    }
+    apr_thread_mutex_unlock(s->lock);
+}
 
+/* A silent server answers from now on. */
+static void server_go_on(server_t *s)
+{
     apr_thread_mutex_lock(s->lock);
     s->go_on = true;
     apr_thread_cond_broadcast(s->changed);
     apr_thread_mutex_unlock(s->lock);
+}
+
+static void server_stop(server_t *s)
+{
+    apr_status_t rv;
+
+    server_go_on(s);
     shutdown(s->listener, SHUT_RDWR);
     apr_thread_join(&rv, s->thread);
     close(s->listener);

@@ -23,7 +23,7 @@
 #define MINUTE apr_time_from_sec(60)
 #define CALLBACK "https://site.example/dingtalk/callback"
 #define RECORDS 64
-#define JAR (DT_TICKETS_READ + 2)
+#define JAR (DT_TICKET_SLOTS + 1)
 
 typedef enum asked_t { USER_TOKEN, ME, APP_TOKEN, USER_ID, MEMBER, CALLS } asked_t;
 
@@ -265,10 +265,10 @@ static void take_cookies(browser_t *b)
 
 static void show_tickets(const browser_t *b, dt_tickets_t *held)
 {
-    dt_slice_t tokens[DT_TICKETS_READ];
+    dt_slice_t tokens[JAR];
     int count = 0;
 
-    while (count < DT_TICKETS_READ && b->jar[count].name) {
+    while (b->jar[count].name) {
         tokens[count] = dt_slice(b->jar[count].value);
         count++;
     }
@@ -299,18 +299,24 @@ static void check_answer(const browser_t *b)
     }
 }
 
-/* The state DingTalk is sent; NULL when the answer was another. */
+/* Each call has the next turn. The state DingTalk is sent; NULL when the answer was another. */
+static const char *begin_with(browser_t *b, const dt_tickets_t *held, const char *return_to)
+{
+    b->w->call.turn++;
+    b->rv =
+        dt_login_begin(&b->w->login, &b->w->call, held, CALLBACK, return_to, &b->way, &b->result);
+    check_answer(b);
+    take_cookies(b);
+    return b->result.what == DT_AGAIN ? strstr(b->way.location, "&state=") + strlen("&state=")
+                                      : NULL;
+}
+
 static const char *begin(browser_t *b, const char *return_to)
 {
     dt_tickets_t held;
 
     show_tickets(b, &held);
-    b->rv =
-        dt_login_begin(&b->w->login, &b->w->call, &held, CALLBACK, return_to, &b->way, &b->result);
-    check_answer(b);
-    take_cookies(b);
-    return b->result.what == DT_AGAIN ? strstr(b->way.location, "&state=") + strlen("&state=")
-                                      : NULL;
+    return begin_with(b, &held, return_to);
 }
 
 static void come_back(browser_t *b, const dt_callback_t *query, bool signed_in)
@@ -318,6 +324,7 @@ static void come_back(browser_t *b, const dt_callback_t *query, bool signed_in)
     dt_tickets_t held;
 
     show_tickets(b, &held);
+    b->w->call.turn++;
     b->rv = dt_login_finish(&b->w->login, &b->w->call, &held, CALLBACK, query, signed_in, &b->way,
                             &b->result);
     check_answer(b);

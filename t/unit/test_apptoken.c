@@ -94,17 +94,39 @@ static void ten_minutes_before_its_end_it_is_renewed(void **state)
     assert_int_equal(f->dingtalk.fetches, 2);
 }
 
-static void a_short_lived_token_is_renewed_at_half_its_life(void **state)
+/* The second token comes exactly so long after the first. */
+static void assert_renewed_after(fixture_t *f, apr_interval_time_t lifetime,
+                                 apr_interval_time_t after)
 {
-    fixture_t *f = *state;
     answer_t a;
 
-    f->dingtalk.lifetime = 10 * MINUTE;
+    f->dingtalk.lifetime = lifetime;
     get(f, NOW);
-    a = get(f, NOW + 5 * MINUTE - 1);
+    a = get(f, NOW + after - 1);
     assert_token(&a, "token-1");
-    a = get(f, NOW + 5 * MINUTE);
+    a = get(f, NOW + after);
     assert_token(&a, "token-2");
+    assert_int_equal(f->dingtalk.fetches, 2);
+}
+
+static void a_token_of_nineteen_minutes_is_renewed_ten_minutes_before_its_end(void **state)
+{
+    assert_renewed_after(*state, 19 * MINUTE, 9 * MINUTE);
+}
+
+static void a_token_of_little_more_than_ten_minutes_is_renewed_after_that_little(void **state)
+{
+    assert_renewed_after(*state, 10 * MINUTE + 1, 1);
+}
+
+static void a_token_of_ten_minutes_is_renewed_at_half_its_life(void **state)
+{
+    assert_renewed_after(*state, 10 * MINUTE, 5 * MINUTE);
+}
+
+static void a_token_of_two_seconds_is_renewed_at_half_its_life(void **state)
+{
+    assert_renewed_after(*state, apr_time_from_sec(2), apr_time_from_sec(1));
 }
 
 static void while_one_thread_renews_the_others_use_the_old_token(void **state)
@@ -296,7 +318,10 @@ int main(void)
                                         teardown),
         TEST(a_token_is_fetched_once_while_it_is_good),
         TEST(ten_minutes_before_its_end_it_is_renewed),
-        TEST(a_short_lived_token_is_renewed_at_half_its_life),
+        TEST(a_token_of_nineteen_minutes_is_renewed_ten_minutes_before_its_end),
+        TEST(a_token_of_little_more_than_ten_minutes_is_renewed_after_that_little),
+        TEST(a_token_of_ten_minutes_is_renewed_at_half_its_life),
+        TEST(a_token_of_two_seconds_is_renewed_at_half_its_life),
         TEST(while_one_thread_renews_the_others_use_the_old_token),
         TEST(when_renewal_fails_the_old_token_goes_on_and_the_next_try_waits),
         TEST(an_expired_token_is_never_handed_out),

@@ -169,6 +169,7 @@ typedef struct caller_t {
     apr_thread_t *thread;
     apr_status_t rv;
     const char *trouble;
+    apr_interval_time_t took;
 } caller_t;
 
 static void *APR_THREAD_FUNC call_in_thread(apr_thread_t *thread, void *data)
@@ -177,10 +178,13 @@ static void *APR_THREAD_FUNC call_in_thread(apr_thread_t *thread, void *data)
     dt_call_t call = {0};
     dt_http_response_t response;
     dt_http_request_t request = {.method = "GET"};
+    apr_time_t began;
 
     apr_pool_create(&call.pool, NULL);
     request.url = apr_psprintf(call.pool, "http://127.0.0.1:%d/", caller->f->server.port);
+    began = apr_time_now();
     caller->rv = caller->f->http->perform(caller->f->http->plug.self, &call, &request, &response);
+    caller->took = apr_time_now() - began;
     caller->trouble = response.trouble;
     apr_pool_destroy(call.pool);
     apr_thread_exit(thread, APR_SUCCESS);
@@ -203,30 +207,42 @@ static void call_in_parallel(fixture_t *f, caller_t *callers, int count)
     }
 }
 
-static void when_all_connections_are_in_use_a_call_gives_up_in_time(void **state)
+static void assert_busy_after(fixture_t *f, apr_interval_time_t patience,
+                              apr_interval_time_t expected)
 {
-    fixture_t *f = *state;
-    caller_t callers[3];
-    apr_time_t began;
+    caller_t callers[10];
     int busy = 0;
 
-    f->limits.max_connections = 1;
-    f->limits.total_timeout = apr_time_from_msec(400);
+    f->limits.max_connections = 2;
+    f->limits.total_timeout = apr_time_from_sec(2);
+    f->limits.patience = patience;
     f->server.silent = true;
     answer_body(f, "{}");
     client_start(f);
-    /* One has the connection until its time is up, the second gets it then, the third never. */
-    began = apr_time_now();
-    call_in_parallel(f, callers, 3);
-    for (int i = 0; i < 3; i++) {
-        assert_true(callers[i].rv == APR_EBUSY || callers[i].rv == APR_TIMEUP);
+    /* Two have a connection until their time is up: the others do not wait for that. */
+    call_in_parallel(f, callers, 10);
+    for (int i = 0; i < 10; i++) {
         if (callers[i].rv == APR_EBUSY) {
             assert_string_equal(callers[i].trouble, "all connections are in use");
+            assert_in_range(callers[i].took, expected - apr_time_from_msec(10),
+                            expected + apr_time_from_msec(700));
             busy++;
         }
+        else {
+            assert_int_equal(callers[i].rv, APR_TIMEUP);
+        }
     }
-    assert_in_range(busy, 1, 2);
-    assert_true(apr_time_now() - began < apr_time_from_sec(5));
+    assert_int_equal(busy, 8);
+}
+
+static void when_all_connections_are_in_use_a_call_waits_a_tenth_of_the_time(void **state)
+{
+    assert_busy_after(*state, 0, apr_time_from_msec(200));
+}
+
+static void when_all_connections_are_in_use_a_call_waits_as_long_as_it_is_told(void **state)
+{
+    assert_busy_after(*state, apr_time_from_msec(50), apr_time_from_msec(50));
 }
 
 static void calls_in_parallel_have_a_connection_each(void **state)
@@ -285,6 +301,9 @@ static void limits_must_be_limits(void **state)
     limits.connect_timeout = -1;
     assert_int_equal(dt_curl_create(f->pool, &limits, &f->http), APR_EINVAL);
     limits = f->limits;
+    limits.patience = -1;
+    assert_int_equal(dt_curl_create(f->pool, &limits, &f->http), APR_EINVAL);
+    limits = f->limits;
     limits.user_agent = NULL;
     assert_int_equal(dt_curl_create(f->pool, &limits, &f->http), APR_EINVAL);
 }
@@ -301,7 +320,8 @@ int main(void)
         TEST(a_connection_is_used_again),
         TEST(a_connection_the_server_closed_is_made_anew),
         TEST(a_connection_is_not_inherited_by_other_programs),
-        TEST(when_all_connections_are_in_use_a_call_gives_up_in_time),
+        TEST(when_all_connections_are_in_use_a_call_waits_a_tenth_of_the_time),
+        TEST(when_all_connections_are_in_use_a_call_waits_as_long_as_it_is_told),
         TEST(calls_in_parallel_have_a_connection_each),
         TEST(a_port_that_did_not_start_refuses),
         TEST(two_ports_live_beside_each_other),

@@ -321,23 +321,44 @@ static void a_restart_in_a_loop_is_stopped_too(void **state)
     assert_int_equal(held_by(&b), 0);
 }
 
-static void sixteen_foreign_tickets_leave_room_for_every_change(void **state)
+/* Whichever slot the turn gives the new ticket: its old one too, or one it takes over. */
+static void a_restart_beside_five_other_tickets_leaves_room_for_every_change(void **state)
 {
+    static const dt_tickets_t none;
     world_t *w = *state;
-    browser_t crowd = {.w = w};
     dt_tickets_t held;
 
-    for (int i = 0; i < DT_TICKETS_READ; i++) {
+    for (apr_uint32_t turn = 0; turn < DT_TICKET_SLOTS; turn++) {
         browser_t b = {.w = w};
-        begin(&b, "/app");
-        crowd.jar[i] = b.jar[0];
+        for (int i = 0; i < DT_TICKET_SLOTS; i++) {
+            begin_with(&b, &none, "/app");
+        }
+        w->call.now += 11 * MINUTE;
+        w->call.turn = turn;
+        show_tickets(&b, &held);
+        finish(&b, dt_ticket_state(w->pool, &held.held[3]), "code-a");
+        assert_again(&b, DT_WHY_TICKET_EXPIRED);
+        assert_int_equal(held_by(&b), DT_TICKETS_KEPT);
     }
-    w->login.ticket_lifetime = 0;
-    w->call.now += 1;
-    show_tickets(&crowd, &held);
-    finish(&crowd, dt_ticket_state(w->pool, &held.held[7]), "code-a");
-    assert_again(&crowd, DT_WHY_TICKET_EXPIRED);
-    assert_int_equal(held_by(&crowd), DT_TICKETS_KEPT);
+}
+
+static void a_restart_in_the_same_slot_sets_the_cookie_and_does_not_delete_it(void **state)
+{
+    world_t *w = *state;
+    browser_t b = {.w = w};
+    const char *late = begin(&b, "/app");
+    const char *name = b.jar[0].name;
+
+    w->call.now += 11 * MINUTE;
+    w->call.turn += DT_TICKET_SLOTS - 1;
+    finish(&b, late, "code-a");
+    assert_again(&b, DT_WHY_TICKET_EXPIRED);
+    assert_string_equal(b.way.tickets[0].name, name);
+    assert_non_null(b.way.tickets[0].value);
+    assert_null(b.way.tickets[1].name);
+    finish(&b, strstr(b.way.location, "&state=") + 7, "code-a");
+    assert_why(&b, DT_WHY_SIGNED_IN);
+    assert_string_equal(b.way.location, "/app");
 }
 
 static void sign_out(browser_t *b)
@@ -347,6 +368,29 @@ static void sign_out(browser_t *b)
     show_tickets(b, &held);
     dt_login_sign_out(&b->w->login, &b->w->call, &held, &b->way);
     take_cookies(b);
+}
+
+static void a_finished_ticket_keeps_its_slot_and_so_it_does_when_signing_out(void **state)
+{
+    browser_t b = {.w = *state};
+    const char *nonce;
+    dt_tickets_t held;
+    int slot;
+
+    begin(&b, "/other");
+    nonce = begin(&b, "/app");
+    show_tickets(&b, &held);
+    slot = dt_tickets_find(&held, nonce)->slot;
+    finish(&b, nonce, "code-a");
+    for (int out = 0; out < 2; out++) {
+        assert_null(b.way.tickets[1].name);
+        assert_int_equal(b.way.tickets[0].name[0], '0' + slot);
+        assert_int_equal(held_by(&b), 2);
+        show_tickets(&b, &held);
+        assert_int_equal(dt_tickets_find(&held, nonce)->slot, slot);
+        assert_true(dt_tickets_find(&held, nonce)->finished > 0);
+        sign_out(&b);
+    }
 }
 
 static void signing_out_three_times_in_a_minute_is_no_loop(void **state)
@@ -394,7 +438,9 @@ int main(void)
         TEST(a_browser_that_forgets_its_session_is_stopped_at_the_third_time),
         TEST(somebody_who_signs_in_again_later_is_no_loop),
         TEST(a_restart_in_a_loop_is_stopped_too),
-        TEST(sixteen_foreign_tickets_leave_room_for_every_change),
+        TEST(a_restart_beside_five_other_tickets_leaves_room_for_every_change),
+        TEST(a_restart_in_the_same_slot_sets_the_cookie_and_does_not_delete_it),
+        TEST(a_finished_ticket_keeps_its_slot_and_so_it_does_when_signing_out),
         TEST(signing_out_three_times_in_a_minute_is_no_loop),
         TEST(an_old_callback_after_signing_out_starts_again),
     };
