@@ -2,111 +2,104 @@
 /* Our cookies: found in and taken out of the request, set in and cleared from the browser. */
 #include "httpd/cookie.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include <string.h>
 
-/* One name=value of a Cookie header. */
-typedef struct pair_t {
-    const char *start;
-    dt_slice_t name;
-    dt_slice_t value;
-    const char *end; /* behind the pair, before its ';' */
-} pair_t;
+/* Between the cookies of a header is a semicolon (RFC 6265, section 5.4); httpd puts a comma between
+ * those of two headers. Neither is in a value of ours. */
+#define BETWEEN ";,"
 
-/* The next pair at *cursor, which moves behind its ';'. RFC 6265, section 5.4. */
-static bool next_pair(const char **cursor, pair_t *pair)
-{
-    const char *at = *cursor, *equals, *end;
-
-    while (*at == ' ' || *at == '\t' || *at == ';') {
-        at++;
-    }
-    if (*at == '\0') {
-        return false;
-    }
-    pair->start = at;
-    end = strchr(at, ';');
-    if (end == NULL) {
-        end = at + strlen(at);
-    }
-    *cursor = *end == ';' ? end + 1 : end;
-    while (end > at && (end[-1] == ' ' || end[-1] == '\t')) {
-        end--;
-    }
-    pair->end = end;
-    equals = memchr(at, '=', (apr_size_t)(end - at));
-    if (equals == NULL) {
-        equals = end;
-    }
-    pair->name = (dt_slice_t){at, (apr_size_t)(equals - at)};
-    at = equals < end ? equals + 1 : end;
-    pair->value = (dt_slice_t){at, (apr_size_t)(end - at)};
-    return true;
-}
-
-/* Keep the value if the cookie is one of ours; too many are still ours, just not looked at. */
-static bool keep(request_rec *r, dth_req_t *req, const pair_t *pair)
+/* Keep the value if the cookie at name is one of ours; too many are still ours, just not looked at.
+ * A later session cookie has a shorter Path or is older; a later ticket is newer. */
+static bool keep(request_rec *r, dth_req_t *req, dt_slice_t name, dt_slice_t value)
 {
     const dth_cookies_t *names = &req->site->cookies[req->secure];
 
-    if (pair->name.len == names->session_len &&
-        memcmp(pair->name.data, names->session, names->session_len) == 0) {
+    if (name.len == names->session_len && memcmp(name.data, names->session, name.len) == 0) {
         if (req->token_count < DTH_SESSION_COOKIES) {
-            req->tokens[req->token_count++] = pair->value;
+            req->tokens[req->token_count++] = value;
         }
         return true;
     }
-    if (pair->name.len > names->ticket_len &&
-        memcmp(pair->name.data, names->ticket, names->ticket_len) == 0) {
+    if (name.len > names->ticket_len && memcmp(name.data, names->ticket, names->ticket_len) == 0) {
         if (req->tickets == NULL) {
             req->tickets = apr_palloc(r->pool, DT_TICKETS_READ * sizeof(*req->tickets));
         }
         if (req->ticket_count < DT_TICKETS_READ) {
-            req->tickets[req->ticket_count++] = pair->value;
+            req->tickets[req->ticket_count++] = value;
         }
         return true;
     }
     return false;
 }
 
+/* The cookie at text, up to its separator: keep it if it is ours. */
+static bool take_one(request_rec *r, dth_req_t *req, const char *text, apr_size_t len)
+{
+    const char *equals = memchr(text, '=', len);
+    dt_slice_t name, value;
+
+    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t')) {
+        len--;
+    }
+    if (equals == NULL || equals >= text + len) {
+        return false;
+    }
+    name = (dt_slice_t){text, (apr_size_t)(equals - text)};
+    value = (dt_slice_t){equals + 1, len - name.len - 1};
+    return keep(r, req, name, value);
+}
+
+/* What others have is copied as it came, in stretches between ours. */
 void dth_cookie_take(request_rec *r, dth_req_t *req)
 {
-    const char *header = apr_table_get(r->headers_in, "Cookie"), *cursor = header;
-    const dth_cookies_t *names = &req->site->cookies[req->secure];
-    char *rest = NULL, *end = NULL;
-    pair_t pair;
+    const char *header = apr_table_get(r->headers_in, "Cookie"), *at = header, *rest = header;
+    char *kept = NULL, *end = NULL;
 
-    if (header == NULL || strstr(header, names->session) == NULL) {
+    if (header == NULL || strstr(header, req->site->cookies[req->secure].session) == NULL) {
         return; /* the ticket's name begins with the session's */
     }
-    while (next_pair(&cursor, &pair)) {
-        apr_size_t len = (apr_size_t)(pair.end - pair.start);
+    while (*at != '\0') {
+        const char *start = at + strspn(at, BETWEEN " \t");
+        apr_size_t len = strcspn(start, BETWEEN);
 
-        if (keep(r, req, &pair)) {
+        at = start + len;
+        if (!take_one(r, req, start, len)) {
             continue;
         }
-        if (rest == NULL) { /* never longer than what came: "; " replaces at least ";" and is
-                               only written between pairs, so reserve one more for each */
-            rest = end = apr_palloc(r->pool, 2 * strlen(header) + 1);
+        if (start > rest) {
+            if (kept == NULL) {
+                kept = end = apr_palloc(r->pool, strlen(header) + 1);
+            }
+            memcpy(end, rest, (apr_size_t)(start - rest));
+            end += start - rest;
         }
-        else {
-            *end++ = ';';
-            *end++ = ' ';
-        }
-        memcpy(end, pair.start, len);
-        end += len;
+        rest = at + (*at != '\0'); /* its separator goes too */
+        rest += strspn(rest, " \t");
     }
-    if (req->token_count == 0 && req->ticket_count == 0) {
-        return;
+    if (rest == header) {
+        return; /* the name was part of another one */
     }
-    if (rest == NULL) {
+    if (kept == NULL && *rest == '\0') {
         apr_table_unset(r->headers_in, "Cookie");
         return;
     }
+    if (kept == NULL) {
+        apr_table_setn(r->headers_in, "Cookie", rest);
+        return;
+    }
+    memcpy(end, rest, strlen(rest));
+    end += strlen(rest);
+    while (end > kept && strchr(BETWEEN " \t", end[-1]) != NULL) {
+        end--; /* what stood before the last one of ours */
+    }
     *end = '\0';
-    apr_table_setn(r->headers_in, "Cookie", rest);
+    if (*kept == '\0') {
+        apr_table_unset(r->headers_in, "Cookie");
+        return;
+    }
+    apr_table_setn(r->headers_in, "Cookie", kept);
 }
 
 /* err_headers_out: these go out with errors, redirects and through internal redirects too. */

@@ -7,7 +7,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
-#include <httpd.h>
+#include <http_request.h>
 
 #include <string.h>
 
@@ -188,9 +188,10 @@ int dth_export_fixups(request_rec *r)
     if (req == NULL) {
         return DECLINED;
     }
-    if (req->exported) { /* an earlier stage of this request set headers; here they may be unwanted */
+    /* What an earlier stage of this request was given may be unwanted here: a sub-request has a copy
+     * of its parent's headers, a redirect has the very same. */
+    if (req->exported == r->headers_in || !ap_is_initial_req(r)) {
         dth_export_scrub(r);
-        req->exported = false;
     }
     /* Whoever we let in has the session's own text for a user: nobody else's will do. */
     if (r->ap_auth_type != dth_auth_type || req->found != DTH_LIVE ||
@@ -204,6 +205,8 @@ int dth_export_fixups(request_rec *r)
     if (sink.env || sink.headers) {
         put_all(&sink, req);
     }
-    req->exported = sink.headers;
+    if (sink.headers) {
+        req->exported = r->headers_in;
+    }
     return OK;
 }

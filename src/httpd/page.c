@@ -15,6 +15,14 @@
 #define ID_BYTES 6
 #define RETRY_AFTER "30" /* seconds: longer than a hiccup, short enough to wait for */
 
+/* An id in the answer is of use only where the log has it too. */
+static void show_id(request_rec *r, int level, const char *id)
+{
+    if (APLOG_R_IS_LEVEL(r, level)) {
+        apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
+    }
+}
+
 /* A number that stands on the page and in the log. */
 static const char *make_id(apr_pool_t *pool)
 {
@@ -54,6 +62,7 @@ static int send_answer(request_rec *r, const dth_req_t *req, int status, const c
     if (r->prev == NULL && r->main == NULL) {
         ap_discard_request_body(r);
     }
+    apr_table_unset(r->headers_in, "Range"); /* a part of our answer is of no use to anybody */
     ap_set_content_type(r, type);
     ap_set_content_length(r, (apr_off_t)len);
     if (req->endpoint_of != r) {
@@ -75,6 +84,9 @@ int dth_page_redirect(request_rec *r, const dth_req_t *req, int status, const ch
 int dth_page_json(request_rec *r, const dth_req_t *req, int status, const char *json)
 {
     set_headers(r, req, NULL);
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    }
     return send_answer(r, req, status, "application/json", json);
 }
 
@@ -93,6 +105,15 @@ static int status_of(dt_what_t what)
     }
 }
 
+/* What no administrator can mend, such as a wrong address, is no warning. */
+static int level_of(const dt_result_t *result)
+{
+    if (result->what == DT_UNSURE) {
+        return APLOG_ERR;
+    }
+    return result->what == DT_DENIED || result->why->admin != NULL ? APLOG_WARNING : APLOG_INFO;
+}
+
 static void log_result(request_rec *r, const char *id, const dt_result_t *result,
                        const dt_member_t *member)
 {
@@ -108,23 +129,23 @@ static void log_result(request_rec *r, const char *id, const dt_result_t *result
 
     switch (result->what) {
     case DT_DENIED:
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+        ap_log_rerror(APLOG_MARK, level_of(result), 0, r,
                       DTNO(0020) "sign-in refused: %s%s%s [error id %s]%s", name, detail, who, id,
                       admin);
         break;
     case DT_UNSURE:
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+        ap_log_rerror(APLOG_MARK, level_of(result), 0, r,
                       DTNO(0021) "could not find out who it is: %s%s%s [error id %s]%s", name,
                       detail, who, id, admin);
         break;
     case DT_NOTHING:
-    case DT_AGAIN: /* what no administrator can mend, such as a wrong address, is no warning */
-        ap_log_rerror(APLOG_MARK, *admin != '\0' ? APLOG_WARNING : APLOG_INFO, 0, r,
+    case DT_AGAIN:
+        ap_log_rerror(APLOG_MARK, level_of(result), 0, r,
                       DTNO(0022) "nothing to continue: %s%s [error id %s]%s", name, detail, id,
                       admin);
         break;
     default:
-        ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0023) "%s [error id %s]", name, id);
+        ap_log_rerror(APLOG_MARK, level_of(result), 0, r, DTNO(0023) "%s [error id %s]", name, id);
     }
 }
 
@@ -142,6 +163,7 @@ int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_r
     dt_language_t language = dt_text_language(apr_table_get(r->headers_in, "Accept-Language"));
     const dt_words_t *words = &result->why->words[language];
     const char *id = make_id(r->pool), *nonce = make_id(r->pool);
+    bool shown = result->what != DT_NOTICE && APLOG_R_IS_LEVEL(r, level_of(result));
     const dt_text_value_t values[] = {{"lang", dt_text_tag(language)},
                                       {"nonce", nonce},
                                       {"title", words->title},
@@ -153,14 +175,14 @@ int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_r
                                       {"go_on_label", labels[language].go_on},
                                       {"sign_out", offer->sign_out},
                                       {"sign_out_label", labels[language].sign_out},
-                                      {"error_id", result->what == DT_NOTICE ? NULL : id},
+                                      {"error_id", shown ? id : NULL},
                                       {"error_id_label", labels[language].id},
                                       {NULL, NULL}};
     const char *html = dt_text_page(r->pool, page_message, values);
 
     log_result(r, id, result, member);
     set_headers(r, req, nonce);
-    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
+    show_id(r, level_of(result), id);
     apr_table_setn(r->err_headers_out, "Content-Language", dt_text_tag(language));
     apr_table_mergen(r->err_headers_out, "Vary", "Accept-Language");
     if (status == 0) {
@@ -191,8 +213,10 @@ const char *dth_page_return(request_rec *r, const dth_req_t *req, dt_visit_t vis
     if (visit == DT_VISIT_PROGRAM || !readable) {
         page = referer == NULL ? NULL : dt_url_on_origin(r->pool, referer, origin);
     }
-    if (page == NULL) {
-        page = visit == DT_VISIT_PROGRAM && !readable ? "/" : dth_request_target(r);
+    if (page == NULL) { /* an endpoint of ours is nothing to come back to */
+        page = (visit == DT_VISIT_PROGRAM && !readable) || req->endpoint_of == r
+                   ? "/"
+                   : dth_request_target(r);
     }
     return dt_url_return(r->pool, dt_slice(page));
 }
@@ -206,7 +230,7 @@ int dth_page_login_required_json(request_rec *r, const dth_req_t *req, const cha
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   DTNO(0024) "a program without a session was told to sign in [error id %s]", id);
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
-    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
+    show_id(r, APLOG_INFO, id);
     /* the address is percent-encoded: nothing in it needs escaping in JSON */
     return dth_page_json(r, req, HTTP_UNAUTHORIZED,
                          apr_pstrcat(r->pool, "{", first_member, ",\"login_url\":\"", url, "\"}",

@@ -74,17 +74,30 @@ static const char *lower_host(apr_pool_t *pool, const char *host)
     return copy;
 }
 
+/* Whether cookies with this Domain go to host; domain begins with its dot. */
+static bool is_in_domain(const char *host, const char *domain)
+{
+    apr_size_t len = strlen(host), domain_len = strlen(domain);
+
+    return strcmp(host, domain + 1) == 0 ||
+           (len > domain_len && strcmp(host + len - domain_len, domain) == 0);
+}
+
+/* The audience of cookies. A host that the cookies' Domain does not cover stands for itself. */
+static const char *audience(request_rec *r, const dth_site_t *site)
+{
+    const char *host = site->origin.text != NULL ? site->origin.host
+                                                 : lower_host(r->pool, ap_get_server_name(r));
+    const char *domain = site->cookie_domain_host;
+
+    return domain != NULL && is_in_domain(host, domain) ? domain : host;
+}
+
 dt_call_t dth_request_call(request_rec *r, const dth_req_t *req)
 {
-    const char *host = req->site->cookie_domain_host;
-
-    if (host == NULL) {
-        host = req->site->origin.text != NULL ? req->site->origin.host
-                                              : lower_host(r->pool, ap_get_server_name(r));
-    }
     return (dt_call_t){.pool = r->pool,
                        .now = r->request_time,
-                       .host = host,
+                       .host = audience(r, req->site),
                        .scratch = dth_lifecycle_scratch()};
 }
 

@@ -34,7 +34,7 @@ typedef struct dth_req_t {
     dth_found_t found;
     dt_session_t session; /* when found is DTH_LIVE */
     bool renewed;
-    bool exported; /* identity headers were set: to be taken back where they are not asked for */
+    const apr_table_t *exported;           /* the headers in which our identity headers were set */
     const struct dth_endpoint_t *endpoint; /* claimed by endpoint_of, or NULL */
     const request_rec *endpoint_of;
 } dth_req_t;

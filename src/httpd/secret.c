@@ -78,8 +78,8 @@ static const char *from_command(apr_pool_t *p, const char *command, const char *
     if (wrong != NULL) {
         return apr_psprintf(p, "output of command %s %s", argv[0], wrong);
     }
-    /* A command that was cut off by our closing its output has still said what we need. */
-    if (code != 0 && **line == '\0') {
+    /* A command that a signal ended, because we read no more than a line, has said what we need. */
+    if (APR_PROC_CHECK_EXIT(why) && code != 0) {
         return apr_psprintf(p, "command %s failed with exit status %d", argv[0], code);
     }
     return NULL;
