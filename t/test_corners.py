@@ -115,14 +115,16 @@ def test_nobody_gets_a_part_of_an_answer_of_ours(browser):
     assert answer.status == 200 and answer.json()["authenticated"] is True
 
 
-def test_an_error_id_is_given_only_where_the_log_has_it(serve, sim, visit):
-    for level in ("warn", "info"):
-        httpd = serve(sites.protected(sim), log_level=level)
-        answer = visit(httpd).fetch("/app/page.html")
-        number = answer.get("DingTalk-Error-Id")
-        log = "\n".join(httpd.log.lines())
-        assert answer.status == 401 and (number is None) == (level == "warn")
-        assert number is None or number in log
+@pytest.mark.parametrize("path, method, status", [
+    ("/app/page.html", "GET", 401), ("/app/page.html", "POST", 401), ("/dingtalk/session", "GET", 401),
+    ("/dingtalk/nothing", "GET", 404), ("/dingtalk/session", "DELETE", 405),
+    ("/dingtalk/callback?state=x", "GET", 400), ("/dingtalk/logout", "POST", 200)])
+def test_the_id_of_every_answer_is_in_the_log_at_httpds_own_level(
+        site, visit, path, method, status):
+    answer = visit(site).fetch(path, method=method, body=b"" if method == "POST" else None)
+    assert answer.status == status
+    assert answer.get("DingTalk-Error-Id") in "\n".join(site.log.lines())
+    site.allow_log("DT0022")
 
 
 def test_somebody_elses_directory_is_left_as_it_is(serve, sim, tmp_path):

@@ -15,14 +15,6 @@
 #define ID_BYTES 6
 #define RETRY_AFTER "30" /* seconds: longer than a hiccup, short enough to wait for */
 
-/* An id in the answer is of use only where the log has it too. */
-static void show_id(request_rec *r, int level, const char *id)
-{
-    if (APLOG_R_IS_LEVEL(r, level)) {
-        apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
-    }
-}
-
 /* A number that stands on the page and in the log. */
 static const char *make_id(apr_pool_t *pool)
 {
@@ -105,13 +97,14 @@ static int status_of(dt_what_t what)
     }
 }
 
-/* What no administrator can mend, such as a wrong address, is no warning. */
+/* What no administrator can mend, such as a wrong address, is no warning; but httpd never leaves a
+ * notice out, whatever LogLevel says, so that the id of every answer is in the log. */
 static int level_of(const dt_result_t *result)
 {
     if (result->what == DT_UNSURE) {
         return APLOG_ERR;
     }
-    return result->what == DT_DENIED || result->why->admin != NULL ? APLOG_WARNING : APLOG_INFO;
+    return result->what == DT_DENIED || result->why->admin != NULL ? APLOG_WARNING : APLOG_NOTICE;
 }
 
 static void log_result(request_rec *r, const char *id, const dt_result_t *result,
@@ -163,7 +156,6 @@ int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_r
     dt_language_t language = dt_text_language(apr_table_get(r->headers_in, "Accept-Language"));
     const dt_words_t *words = &result->why->words[language];
     const char *id = make_id(r->pool), *nonce = make_id(r->pool);
-    bool shown = result->what != DT_NOTICE && APLOG_R_IS_LEVEL(r, level_of(result));
     const dt_text_value_t values[] = {{"lang", dt_text_tag(language)},
                                       {"nonce", nonce},
                                       {"title", words->title},
@@ -175,14 +167,14 @@ int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_r
                                       {"go_on_label", labels[language].go_on},
                                       {"sign_out", offer->sign_out},
                                       {"sign_out_label", labels[language].sign_out},
-                                      {"error_id", shown ? id : NULL},
+                                      {"error_id", result->what == DT_NOTICE ? NULL : id},
                                       {"error_id_label", labels[language].id},
                                       {NULL, NULL}};
     const char *html = dt_text_page(r->pool, page_message, values);
 
     log_result(r, id, result, member);
     set_headers(r, req, nonce);
-    show_id(r, level_of(result), id);
+    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
     apr_table_setn(r->err_headers_out, "Content-Language", dt_text_tag(language));
     apr_table_mergen(r->err_headers_out, "Vary", "Accept-Language");
     if (status == 0) {
@@ -227,10 +219,10 @@ int dth_page_login_required_json(request_rec *r, const dth_req_t *req, const cha
     const char *path = dth_page_login_path(r, req, dth_page_return(r, req, DT_VISIT_PROGRAM));
     const char *url = dth_request_url(r, req, path);
 
-    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                   DTNO(0024) "a program without a session was told to sign in [error id %s]", id);
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
-    show_id(r, APLOG_INFO, id);
+    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
     /* the address is percent-encoded: nothing in it needs escaping in JSON */
     return dth_page_json(r, req, HTTP_UNAUTHORIZED,
                          apr_pstrcat(r->pool, "{", first_member, ",\"login_url\":\"", url, "\"}",
