@@ -56,7 +56,8 @@ deb_missing() {
     done
 }
 
-deb_known() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [^(]'; }
+# No pipe into grep -q: it stops reading at once, and apt-cache's broken pipe would count as a no.
+deb_known() { [[ $(LC_ALL=C apt-cache policy "$1" 2>/dev/null) == *'Candidate: '[!'(']* ]]; }
 
 # Has this machine a list of packages at all? A fresh container has none.
 deb_lists() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
