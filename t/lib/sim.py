@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The DingTalk simulator: start it, edit its organisation, scan, and see the calls it got."""
+"""The DingTalk simulator: start it, edit its organisation, scan, and see what it got."""
+
+import time
 
 import requests
 
@@ -25,7 +27,11 @@ class Simulator(Helper):
         self.http.trust_env = False
 
     def __getattr__(self, name):
-        """login, api, oapi, control, client_id, client_secret, corp_id of the start line."""
+        """What the start line says: login, api, oapi, control, client_id, client_secret, corp_id.
+
+        For the SMS gateways aliyun, tencent, gateway (base addresses), aliyun_key, aliyun_secret,
+        tencent_key, tencent_secret, tencent_app.
+        """
         ready = self.__dict__.get("ready", {})
         if name in ready:
             return ready[name]
@@ -46,7 +52,7 @@ class Simulator(Helper):
     # -- what happened ---------------------------------------------------------------------------
 
     def calls(self, name=None, full=False):
-        """Calls to DingTalk's API since the last reset (the login page does not count)."""
+        """Calls of APIs and SMS gateways since the last reset (the login page does not count)."""
         calls = self.order("GET", "/calls" + ("?full=1" if full else ""))
         return [call for call in calls
                 if call["call"] != "auth" and name in (None, call["call"])]
@@ -58,6 +64,25 @@ class Simulator(Helper):
     def tokens(self):
         """Every code and token handed out."""
         return self.order("GET", "/secrets")["issued"]
+
+    # -- text messages ---------------------------------------------------------------------------
+
+    def inbox(self, phone=None):
+        """The messages that arrived, oldest first; all, or those to one number in E.164."""
+        return [message for message in self.order("GET", "/inbox")
+                if phone in (None, message["phone"])]
+
+    def forget_inbox(self):
+        """Empty the inbox."""
+        self.order("DELETE", "/inbox")
+
+    def last_code(self, phone, messages=1, patience=5):
+        """The code last sent to this number, once it has got so many messages."""
+        end = time.monotonic() + patience
+        while len(got := self.inbox(phone)) < messages:
+            assert time.monotonic() < end, f"{phone} got {len(got)} messages, not {messages}"
+            time.sleep(0.02)
+        return got[-1]["code"]
 
     # -- people ----------------------------------------------------------------------------------
 

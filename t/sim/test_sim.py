@@ -2,116 +2,14 @@
 """The simulator against the documented facts, one behaviour per test."""
 
 import http.client
-import json
 import socket
-import subprocess
 import sys
-from pathlib import Path
-from urllib.parse import parse_qs, quote, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from client import CALLBACK, Client, start
 
-HERE = Path(__file__).resolve().parent
-CALLBACK = "http://127.0.0.1:8080/dingtalk/callback"
 BROWSER_FORM = "application/x-www-form-urlencoded"
-
-
-class Answer:
-    def __init__(self, response):
-        self.status = response.status
-        self.headers = response.headers
-        self.body = response.read()
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-class Client:
-    """A thin HTTP client that remembers where the simulator is and who we are."""
-
-    def __init__(self, hello):
-        self.hello = hello
-        self.secret = hello["client_secret"]
-
-    def send(self, method, path, body=None, headers=None, content_type="application/json"):
-        link = http.client.HTTPConnection("127.0.0.1", self.hello["port"], timeout=5)
-        try:
-            if body is not None and not isinstance(body, (str, bytes)):
-                body = json.dumps(body)
-            headers = dict(headers or {})
-            if body is not None:
-                headers["Content-Type"] = content_type
-            link.request(method, path, body, headers)
-            return Answer(link.getresponse())
-        finally:
-            link.close()
-
-    def control(self, path, body=None, method=None):
-        answer = self.send(method or ("GET" if body is None else "POST"), f"/_sim/{path}", body)
-        assert answer.status == 200, answer.body
-        return answer.json
-
-    def auth_url(self, **changes):
-        query = {"client_id": self.hello["client_id"], "redirect_uri": CALLBACK,
-                 "response_type": "code", "scope": "openid corpid", "prompt": "consent",
-                 "state": "s-1", **changes}
-        query = {key: value for key, value in query.items() if value is not None}
-        return "/oauth2/auth?" + urlencode(query, quote_via=quote)
-
-    def scan(self, userid="zhangsan", order=None, **changes):
-        return self.control("scan", {"userid": userid, "url": self.auth_url(**changes),
-                                     **(order or {})})
-
-    def code(self, userid="zhangsan", **changes):
-        location = self.scan(userid, **changes)["location"]
-        return parse_qs(urlsplit(location).query)["code"][0]
-
-    def exchange(self, code, **changes):
-        return self.send("POST", "/v1.0/oauth2/userAccessToken", {
-            "clientId": self.hello["client_id"], "clientSecret": self.secret,
-            "grantType": "authorization_code", "code": code, **changes})
-
-    def user_token(self, userid="zhangsan", **changes):
-        return self.exchange(self.code(userid, **changes)).json["accessToken"]
-
-    def me(self, token):
-        return self.send("GET", "/v1.0/contact/users/me",
-                         headers={"x-acs-dingtalk-access-token": token})
-
-    def app_token(self):
-        return self.send("POST", "/v1.0/oauth2/accessToken", {
-            "appKey": self.hello["client_id"], "appSecret": self.secret}).json["accessToken"]
-
-    def oapi(self, path, body, token=None):
-        token = self.app_token() if token is None else token
-        return self.send("POST", f"/topapi/{path}?access_token={token}", body).json
-
-    def member(self, userid="zhangsan"):
-        return self.oapi("v2/user/get", {"userid": userid})
-
-    def unionid(self, userid):
-        return self.control(f"people/{userid}")["unionid"]
-
-
-def start(*options):
-    process = subprocess.Popen([HERE / "dingtalk-sim", "--exit-with-parent", *options],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    return process, json.loads(process.stdout.readline())
-
-
-@pytest.fixture(scope="session")
-def running():
-    process, hello = start()
-    yield Client(hello)
-    process.terminate()
-    assert process.wait(5) == 0
-
-
-@pytest.fixture
-def sim(running):
-    running.control("reset", {})
-    return running
 
 
 # -- the login page -----------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from .host import Call, DingTalkError, Host, Visit, call
-from .reply import Reply, api_error, api_headers
+from .reply import Reply, api_headers
 
 TOKEN_HEADER = "x-acs-dingtalk-access-token"
 DENIED = "Forbidden.AccessDenied."
@@ -127,9 +127,9 @@ class Api(Host):
         return self._error(ApiError(503, "serviceBusy", "服务繁忙，请稍后再试"))
 
     def _error(self, error: ApiError) -> Reply:
-        capital = self.world.settings.capital_keys
-        payload, headers = api_error(error.code, error.message, error.detail, capital)
-        return Reply(error.status, self.encode_payload(payload), headers=headers, code=error.code)
+        reply = self.named_error(error.code, error.message, error.detail)
+        reply.status = error.status
+        return reply
 
 
 _BODY = (400, "Missingbody", "body is mandatory for this action.")

@@ -17,13 +17,18 @@ POST   /_sim/scan                  {"userid", "url": address of /oauth2/auth, "c
 POST   /_sim/jsapi_code            {"userid"} → {"code"}: a login-free code for getuserinfo
 POST   /_sim/misbehave             one rule or a list of them, see faults.py; GET shows what is
                                    left, DELETE ends it
+GET    /_sim/inbox[?phone=E.164]   the text messages that arrived, oldest first: [{n, time, gateway,
+                                   phone, text, code, sign, template, params, id}]; id is what
+                                   the sender calls it. The page /inbox shows them
+DELETE /_sim/inbox
 POST   /_sim/expire                {"what": "app_token"|"user_tokens"|"codes", "forget": false}
                                    forget: unknown (40014) instead of timed out (42001)
 POST   /_sim/clock                 {"advance": seconds} moves the simulator's clock
 POST   /_sim/settings              any of settings.py; GET shows them
 
 Short names of calls: auth userAccessToken users_me users_get accessToken corpToken gettoken
-getbyunionid user_get getuserinfo; api_unknown, oapi_unknown, unknown: no such path.
+getbyunionid user_get getuserinfo aliyun_sms tencent_sms gateway_sms; api_unknown, oapi_unknown,
+aliyun_unknown, tencent_unknown, unknown: no such path.
 
 A wrong order is answered with 400 {"error": …}, an unknown person with 404.
 """
@@ -71,6 +76,8 @@ class Control:
             ("GET", "misbehave", self.faults),
             ("POST", "misbehave", self.misbehave),
             ("DELETE", "misbehave", self.behave),
+            ("GET", "inbox", self.inbox),
+            ("DELETE", "inbox", self.empty_inbox),
             ("POST", "expire", self.expire),
             ("POST", "clock", self.clock),
             ("GET", "settings", self.settings),
@@ -155,6 +162,12 @@ class Control:
         app = self.world.app
         grant = Grant(app.client_id, userid, app.corp_id, True)
         return {"code": self.world.vault.issue_login_free_code(grant)}
+
+    async def inbox(self, request: web.Request) -> Any:
+        return self.world.inbox.list(request.query.get("phone"))
+
+    async def empty_inbox(self, request: web.Request) -> Any:
+        self.world.inbox.clear()
 
     # -- weather --------------------------------------------------------------------------------
 

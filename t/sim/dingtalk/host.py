@@ -10,7 +10,7 @@ from typing import Any, Callable, Iterator
 
 from aiohttp import web
 
-from .reply import Reply, stringified
+from .reply import Reply, api_error, stringified
 from .world import World
 
 LOOPBACK_CALLER = "127.0.0.1"  # the address DingTalk names when it refuses an egress IP
@@ -134,6 +134,11 @@ class Host:
             payload = stringified(payload)
         text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
         return text.encode("utf-8", "surrogatepass")
+
+    def named_error(self, code: str, message: str, detail: dict | None = None) -> Reply:
+        """An error that has a name instead of a number; as api says it unless a host differs."""
+        payload, headers = api_error(code, message, detail, self.world.settings.capital_keys)
+        return Reply(400, self.encode_payload(payload), headers=headers, code=code)
 
     # -- the language of a host -----------------------------------------------------------------
 

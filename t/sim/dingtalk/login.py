@@ -110,6 +110,8 @@ class Login(Host):
         yield web.post("/oauth2/phone/{id}", self.phone)
         yield web.get("/oauth2/poll/{id}", self.poll)
         yield web.get("/oauth2/continue/{id}", self.go_on)
+        yield web.get("/", self.front)
+        yield web.get("/inbox", self.inbox)
 
     @call("auth", "GET", "/oauth2/auth")
     def auth(self, visit: Visit) -> Reply:
@@ -201,6 +203,12 @@ class Login(Host):
         if scan is None:
             raise LoginError("", "二维码已失效，请重新登录 · this QR code has expired")
         return scan
+
+    async def front(self, web_request: web.Request) -> web.Response:
+        return _html(pages.front())
+
+    async def inbox(self, web_request: web.Request) -> web.Response:
+        return _html(pages.inbox(self.world.inbox))
 
     # -- the language ---------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from typing import Any, Awaitable, Callable
 
 from aiohttp import web
 
-from .reply import Reply, api_error, oapi_error
+from .reply import Reply, oapi_error
 
 Answer = Callable[[], Reply]
 CHUNK = b"x" * 65536
@@ -145,15 +145,14 @@ async def errcode(hit: Hit) -> Any:
 
 
 async def code(hit: Hit) -> Any:
-    """code, message, detail, status (400): an error of api."""
-    name = hit.param("code", "unknownError")
-    payload, headers = api_error(name, hit.param("message", "未知错误"), hit.param("detail"),
-                                 hit.host.world.settings.capital_keys)
-    return hit.reply(400, hit.host.encode_payload(payload), headers=headers, code=name)
+    """code, message, detail, status: an error by its name, as api or the SMS gateway says it."""
+    reply = hit.host.named_error(hit.param("code", "unknownError"),
+                                 hit.param("message", "未知错误"), hit.param("detail"))
+    return hit.reply(reply.status, reply.body, headers=reply.headers, code=reply.code)
 
 
 async def busy(hit: Hit) -> Any:
-    """The host's own word for busy: errcode -1, or 503 serviceBusy."""
+    """The host's own word for busy: errcode -1, 503 serviceBusy, RequestLimitExceeded, …"""
     reply = hit.host.busy()
     return hit.reply(reply.status, reply.body, headers=reply.headers, code=reply.code)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import base64
 import io
+import time
 from functools import lru_cache
 from html import escape
 
+from .inbox import Inbox, Message
 from .organisation import Organisation, Person
 
 STYLE = """
@@ -33,6 +35,10 @@ button { font: inherit; color: inherit; width: 100%; text-align: left; padding: 
 button:hover, button:focus-visible { border-color: var(--blue); outline: none }
 button.deny { text-align: center; margin-top: 12px }
 a { color: var(--blue) }
+section { margin-top: 18px } section h2 { margin: 0 0 6px }
+.message { border-top: 1px solid var(--line); padding: 8px 0 } .message p { margin: 0 }
+.message .code { font: 600 20px ui-monospace, monospace; letter-spacing: .1em; float: right;
+                 margin-left: 16px }
 """
 
 # Without script the link below the QR code does the same.
@@ -43,11 +49,13 @@ setInterval(async () => {
 }, 1000);
 """
 
+REFRESH = '<meta http-equiv="refresh" content="2">'
 
-def _page(title: str, body: str, script: str = "") -> str:
+
+def _page(title: str, body: str, script: str = "", head: str = "") -> str:
     return (f'<!doctype html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<link rel="icon" href="data:,">'
+            f'<link rel="icon" href="data:,">{head}'
             f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body><main>"
             f'<div class="sim">DingTalk simulator · 钉钉模拟器</div>\n{body}\n</main>'
             f"{f'<script>{script}</script>' if script else ''}</body></html>\n")
@@ -78,7 +86,8 @@ def scan(organisation: Organisation, key: str, phone_url: str) -> str:
 <p><small>二维码打开模拟的手机页面 ·
 <a id="phone" href="{escape(phone_url)}" target="_blank">the code opens a simulated phone</a>
 </small></p><p><small><a id="continue" href="/oauth2/continue/{key}">手机上已确认 ·
-confirmed on the phone</a></small></p></div>
+confirmed on the phone</a></small></p><p><small><a id="inbox" href="/inbox"
+target="_blank">短信收件箱 · SMS inbox</a></small></p></div>
 <div><h2>以谁的身份扫码？ · Who scans?</h2>
 {_people(organisation, f"/oauth2/confirm/{key}")}</div></div>"""
     return _page("钉钉登录 · DingTalk sign-in (simulator)", body, POLL % (key, key))
@@ -104,6 +113,35 @@ def choose(organisation: Organisation, action: str, userid: str) -> str:
     return _page("选择组织 · Choose", f"""<h1>选择组织 · Choose an organisation</h1>
 <form method="post" action="{escape(action)}"><input type="hidden" name="userid"
 value="{escape(userid)}"><div class="people">{buttons}</div></form>""")
+
+
+def front() -> str:
+    """What the simulator says about itself."""
+    return _page("钉钉模拟器 · DingTalk simulator", """<h1>钉钉模拟器 · DingTalk simulator</h1>
+<p class="muted">扮演钉钉和短信网关，供测试和演示使用。 ·
+Plays DingTalk and SMS gateways, for tests and demos.</p>
+<ul><li><a id="inbox" href="/inbox">短信收件箱 · SMS inbox</a></li>
+<li><a href="/_sim/people">组织成员 · People (JSON)</a></li>
+<li><a href="/_sim/calls">调用记录 · Calls (JSON)</a></li></ul>""")
+
+
+def inbox(inbox: Inbox) -> str:
+    """All messages, by phone; a test tool hides nothing."""
+    phones = "\n".join(f"<section><h2>{escape(phone)}</h2>\n"
+                       + "\n".join(map(_message, messages)) + "</section>"
+                       for phone, messages in inbox.by_phone().items())
+    return _page("短信收件箱 · SMS inbox", f"""<h1>短信收件箱 · SMS inbox</h1>
+<p class="muted">本页自动刷新 · this page refreshes itself</p>
+{phones or '<p id="empty">还没有短信 · no messages yet</p>'}
+<p><small><a href="/">钉钉模拟器 · the simulator</a></small></p>""", head=REFRESH)
+
+
+def _message(message: Message) -> str:
+    clock = time.strftime("%H:%M:%S", time.localtime(message.time))
+    return (f'<div class="message" id="message-{message.n}">'
+            f'<span class="code">{escape(message.code or "")}</span>'
+            f'<p>{escape(message.text)}</p>'
+            f"<small>{clock} · {escape(message.gateway)}</small></div>")
 
 
 def problem(code: str, message: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The process: command line, one listener on loopback, one JSON line, until told to stop."""
+"""The process: command line, listeners on loopback, one JSON line, until told to stop."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import os
 import signal
 import threading
 from pathlib import Path
+from typing import Any, Iterable
 
 from aiohttp import web
 
+from .aliyun import Aliyun
 from .api import Api
 from .control import Control
+from .gateway import PREFIX, Gateway
 from .login import Login
 from .oapi import Oapi
 from .organisation import Organisation
+from .tencent import Tencent
 from .world import App, World
 
 HERE = Path(__file__).resolve().parent.parent
@@ -39,11 +43,21 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def build(world: World) -> web.Application:
+def build(world: World) -> dict[str, web.Application]:
+    """What answers on each port. Aliyun and Tencent have ports of their own: their path is "/"."""
     login = Login(world)
+    ports = {
+        # Oapi comes last: it answers for every path nobody else knows.
+        "dingtalk": (login, Control(world, login), Gateway(world), Api(world), Oapi(world)),
+        "aliyun": (Aliyun(world),),
+        "tencent": (Tencent(world),),
+    }
+    return {name: _application(parts) for name, parts in ports.items()}
+
+
+def _application(parts: Iterable[Any]) -> web.Application:
     application = web.Application(client_max_size=4 << 20)
-    # Oapi comes last: it answers for every path nobody else knows.
-    for part in (login, Control(world, login), Api(world), Oapi(world)):
+    for part in parts:
         application.add_routes(part.routes())
     return application
 
@@ -51,20 +65,26 @@ def build(world: World) -> web.Application:
 async def serve(options: argparse.Namespace) -> None:
     app = App(options.client_id, options.client_secret, options.corp_id, options.agent_id)
     world = World(app, Organisation.read(options.org), {"redirect_uris": options.redirect})
-    # The client decides how long a connection stays, not we.
-    runner = web.AppRunner(build(world), access_log=None, keepalive_timeout=3600)
-    await runner.setup()
-    site = web.TCPSite(runner, HOST, options.port, shutdown_timeout=0.1, reuse_address=True)
-    await site.start()
+    runners = {name: await _listen(application, options.port if name == "dingtalk" else 0)
+               for name, application in build(world).items()}
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if options.exit_with_parent:
         threading.Thread(target=_watch_stdin, args=(loop, stop), daemon=True).start()
-    _announce(app, runner.addresses[0][1])
+    _announce(world, {name: runner.addresses[0][1] for name, runner in runners.items()})
     await stop.wait()
-    await runner.cleanup()
+    for runner in runners.values():
+        await runner.cleanup()
+
+
+async def _listen(application: web.Application, port: int) -> web.AppRunner:
+    # The client decides how long a connection stays, not we.
+    runner = web.AppRunner(application, access_log=None, keepalive_timeout=3600)
+    await runner.setup()
+    await web.TCPSite(runner, HOST, port, shutdown_timeout=0.1, reuse_address=True).start()
+    return runner
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
@@ -73,12 +93,18 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
     loop.call_soon_threadsafe(stop.set)
 
 
-def _announce(app: App, port: int) -> None:
-    base = f"http://{HOST}:{port}"
-    print(json.dumps({"port": port, "login": base, "api": base, "oapi": base,
-                      "control": f"{base}/_sim", "client_id": app.client_id,
-                      "client_secret": app.client_secret, "corp_id": app.corp_id,
-                      "agent_id": app.agent_id}), flush=True)
+def _announce(world: World, ports: dict[str, int]) -> None:
+    app, settings = world.app, world.settings
+    bases = {name: f"http://{HOST}:{port}" for name, port in ports.items()}
+    base = bases.pop("dingtalk")
+    print(json.dumps({"port": ports["dingtalk"], "login": base, "api": base, "oapi": base,
+                      "control": f"{base}/_sim", **bases, "gateway": base + PREFIX,
+                      "client_id": app.client_id, "client_secret": app.client_secret,
+                      "corp_id": app.corp_id, "agent_id": app.agent_id,
+                      "aliyun_key": settings.aliyun_key, "aliyun_secret": settings.aliyun_secret,
+                      "tencent_key": settings.tencent_key,
+                      "tencent_secret": settings.tencent_secret,
+                      "tencent_app": settings.tencent_app}), flush=True)
 
 
 def main() -> int:

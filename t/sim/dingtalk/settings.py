@@ -20,6 +20,9 @@ PERMISSIONS = (
     "fieldEmail",
 )
 
+AT_HOME = "您的验证码是 %s，5 分钟内有效。"
+ABROAD = "Your verification code is %s. It is good for 5 minutes."
+
 
 @dataclass
 class Settings:
@@ -48,8 +51,24 @@ class Settings:
     ip_allowed: bool = True  # is our address in the app's egress list?
     ip_covers_tokens: bool = False  # does the egress list hold for the token calls, too?
     qps: int | None = None  # calls per second and API
+    sms_limits: bool = False  # 1 message a minute, 5 an hour, 10 a day for each phone
     contact_scope: list | None = None  # userids the app may see; None: see "in_scope" of each
     permissions: dict = field(default_factory=lambda: dict.fromkeys(PERMISSIONS, True))
+
+    # what is registered with the SMS gateways
+    aliyun_key: str = "LTAI5tSimulatedAccessKey"
+    aliyun_secret: str = "Simulated-Aliyun-Secret-000001"
+    aliyun_templates: dict = field(default_factory=lambda: {
+        "SMS_154950909": {"text": AT_HOME % "${code}", "international": False},
+        "SMS_154950910": {"text": ABROAD % "${code}", "international": True}})
+    tencent_key: str = "AKIDSimulatedSecretId00000000000001"
+    tencent_secret: str = "Simulated-Tencent-Secret-00001"
+    tencent_app: str = "1400006666"
+    tencent_templates: dict = field(default_factory=lambda: {
+        "1110": {"text": AT_HOME % "{1}", "international": False},
+        "1111": {"text": ABROAD % "{1}", "international": True},
+        "1112": {"text": AT_HOME.replace("5 ", "{2} ") % "{1}", "international": False}})
+    sms_signs: list = field(default_factory=lambda: ["演示公司", "Demo Ltd"])
 
     def update(self, changes: dict[str, Any]) -> None:
         """Apply changes, all or nothing; ValueError says which one is wrong."""

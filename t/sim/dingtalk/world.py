@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from aiohttp import web
 
 from .faults import Faults
+from .inbox import Inbox
 from .organisation import Organisation
 from .settings import Settings
 from .tokens import Vault
@@ -91,6 +92,8 @@ class World:
         self.organisation = Organisation(self.app.corp_id, self._organisation)
         self.vault = Vault(self.settings, self.now)
         self.faults = Faults()
+        self.inbox = Inbox(self.now)
+        self.nonces: set[str] = set()  # of signed requests
         self.log.clear()
         self.logins: OrderedDict[str, Any] = OrderedDict()  # scan pages shown, by id
         self._recent: dict[str, deque[float]] = defaultdict(deque)
@@ -116,6 +119,10 @@ class World:
             return True
         recent.append(now)
         return False
+
+    def sms_limit(self, gateway: str, phone: str) -> tuple[str, str] | None:
+        """What stops one more message to this phone, in Aliyun's and in Tencent's words."""
+        return self.inbox.over_limit(gateway, phone) if self.settings.sms_limits else None
 
     def granted(self, permission: str | None) -> bool:
         return permission is None or self.settings.permissions[permission]
