@@ -30,11 +30,15 @@ typedef struct dt_call_t {
     dt_scratch_t *scratch; /* this thread's cipher contexts, or NULL: slower, but right */
     apr_uint32_t turn;     /* differs between calls that run at the same time, as far as that can
                               be had; not a secret */
+    const char *address;   /* of the client, as numbers; NULL when there is none */
+    void *glue;            /* what the glue's own providers need of the request; the core passes it
+                              on without a look */
 } dt_call_t;
 
 /** What a use case found. The glue knows which HTTP status that is; the core does not. */
 typedef enum dt_what_t {
     DT_SIGNED_IN, /* the person may come in */
+    DT_BIND,      /* the person may come in once we know which account is theirs */
     DT_DENIED,    /* we know, and the answer is no */
     DT_UNSURE,    /* we could not find out, so the answer is no for now */
     DT_AGAIN,     /* this sign-in cannot end well, a new one can */

@@ -19,15 +19,17 @@ typedef struct dt_plug_t {
 
 /* --- http: one outgoing call --- */
 
+#define DT_HTTP_HEADERS 16
+
 typedef struct dt_http_header_t {
     const char *name;
-    const char *value;
+    const char *value; /* "" sends no such header, not even where the client would add its own */
 } dt_http_header_t;
 
 typedef struct dt_http_request_t {
-    const char *method;          /* "GET" or "POST" */
-    const char *url;             /* may hold a token in its query: never logged */
-    dt_http_header_t headers[4]; /* up to the first NULL name */
+    const char *method;                        /* "GET" or "POST" */
+    const char *url;                           /* may hold a token in its query: never logged */
+    dt_http_header_t headers[DT_HTTP_HEADERS]; /* up to the first NULL name */
     dt_slice_t body;
 } dt_http_request_t;
 
@@ -35,6 +37,7 @@ typedef struct dt_http_response_t {
     int status;          /* HTTP status, 0 when there was no reply */
     dt_slice_t body;     /* in call->pool, NUL-terminated behind its length */
     const char *trouble; /* on failure: what went wrong, a constant without secrets */
+    bool unsent;         /* on failure: surely nothing of the request left this machine */
 } dt_http_response_t;
 
 /**
@@ -94,5 +97,182 @@ typedef struct dt_store_t {
     /** Forget token; one that is not there is no error. */
     apr_status_t (*drop)(void *self, const dt_call_t *call, dt_slice_t token);
 } dt_store_t;
+
+/* --- accounts: the administrator's attribute store --- */
+
+/** One attribute of an account: a column or an LDAP attribute. */
+typedef struct dt_account_value_t {
+    const char *name;
+    const char *value; /* never NULL, never empty */
+} dt_account_value_t;
+
+/** An account as its store has it. All in the pool of the call that read it. */
+typedef struct dt_account_t {
+    const char *key;   /* what names it, in the store's own spelling; becomes REMOTE_USER */
+    const char *phone; /* of the phone attribute, as the store writes it; NULL when there is none */
+    const dt_account_value_t *values; /* of the wanted attributes those it has, up to a NULL name */
+    bool managed; /* made by this module, so that its attributes are kept as DingTalk's */
+} dt_account_t;
+
+/** How two values are the same. Bytewise unless it says otherwise; empty is never the same. */
+typedef enum dt_match_t {
+    DT_MATCH_TEXT,  /* the same bytes, also where the store itself would ignore case */
+    DT_MATCH_EMAIL, /* ASCII letters in any case */
+    DT_MATCH_PHONE  /* the same number in E.164, whatever the usual spelling in the store */
+} dt_match_t;
+
+/** What a search ended with. */
+typedef enum dt_found_t { DT_FOUND_NONE, DT_FOUND_ONE, DT_FOUND_SEVERAL } dt_found_t;
+
+/** What is remembered of a person in a corp. */
+typedef struct dt_binding_t {
+    const char *uid;     /* the account's key; NULL: this person is not bound */
+    const char *user_id; /* of the corp, at the last sign-in */
+} dt_binding_t;
+
+/**
+ * Every function: any thread; APR_SUCCESS when the store answered, whatever it said; anything else
+ * when it could not be asked. Accounts that
+ * do not count (DingTalkAccountsFilter, status of our own table, the LDAP URL's filter) are not
+ * there.
+ */
+typedef struct dt_accounts_t {
+    dt_plug_t plug;
+    /** The account whose attribute is value. *account is set for DT_FOUND_ONE only. */
+    apr_status_t (*find)(void *self, const dt_call_t *call, const char *attribute, dt_match_t match,
+                         const char *value, dt_account_t *account, dt_found_t *found);
+    /** The account with exactly this key; *found is NONE or ONE. */
+    apr_status_t (*read)(void *self, const dt_call_t *call, const char *key, dt_account_t *account,
+                         dt_found_t *found);
+    /**
+     * Binding and account of a person in one question, for stores that live where the bindings do;
+     * NULL for others. binding->uid is NULL when there is no binding; *found says whether the
+     * account is there.
+     */
+    apr_status_t (*read_bound)(void *self, const dt_call_t *call, const char *corp_id,
+                               const char *union_id, dt_binding_t *binding, dt_account_t *account,
+                               dt_found_t *found);
+    /**
+     * Make an account of values (up to a NULL name; the key is among them). Never changes one
+     * that exists. NULL for stores that are read only.
+     * @param created false when there is an account of that key, whether it counts or not
+     */
+    apr_status_t (*create)(void *self, const dt_call_t *call, const dt_account_value_t *values,
+                           bool *created);
+    /**
+     * Bring the attributes of a managed account up to date; values as for create, with the key.
+     * An empty value clears its attribute. NULL for stores without managed accounts.
+     */
+    apr_status_t (*refresh)(void *self, const dt_call_t *call, const dt_account_value_t *values);
+} dt_accounts_t;
+
+/* --- memory: bindings, challenges, limits, audit; what must be exact on every node --- */
+
+/** How dt_memory_t.bind ended. */
+typedef enum dt_bound_t {
+    DT_BOUND,       /* now, or to this very account before */
+    DT_BOUND_TAKEN, /* the account has another person of this corp */
+    DT_BOUND_OTHER  /* the person has another account */
+} dt_bound_t;
+
+/** One row of the audit; NULL for what is not known. */
+typedef struct dt_audit_t {
+    const char *what; /* signed_in, bound, refused, code_sent, code_failed */
+    const char *corp_id;
+    const char *union_id;
+    const char *user_id;
+    const char *uid;   /* the account */
+    const char *phone; /* masked */
+    const char *why;   /* name of the reason, or how somebody was bound */
+} dt_audit_t;
+
+#define DT_CHALLENGE_ID 32   /* characters: 16 random bytes in hex */
+#define DT_CHALLENGE_HASH 64 /* characters: HMAC-SHA256 in hex */
+
+/** A challenge as it is kept. */
+typedef struct dt_challenge_t {
+    const char *id; /* DT_CHALLENGE_ID characters; known to one browser only */
+    const char *corp_id;
+    const char *union_id;
+    const char *uid;  /* the account whose phone it is; NULL: of nobody, no code is right */
+    const char *hash; /* of the code, keyed; DT_CHALLENGE_HASH characters */
+    apr_time_t expires_at;
+} dt_challenge_t;
+
+/**
+ * Every function: any thread; APR_SUCCESS when done or found out; anything else when the database
+ * could not be asked: then nothing may be concluded. Times are call->now. Each is atomic, on all
+ * nodes that share the database.
+ */
+typedef struct dt_memory_t {
+    dt_plug_t plug;
+    /** The binding of a person; uid is NULL when there is none. */
+    apr_status_t (*binding)(void *self, const dt_call_t *call, const char *corp_id,
+                            const char *union_id, dt_binding_t *binding);
+    /** Bind the person to the account, unless either is bound otherwise in this corp. */
+    apr_status_t (*bind)(void *self, const dt_call_t *call, const char *corp_id,
+                         const char *union_id, const char *user_id, const char *uid,
+                         const char *method, dt_bound_t *bound);
+    /** A row of the audit; for "signed_in" also userid and last_login_at of the binding. */
+    apr_status_t (*audit)(void *self, const dt_call_t *call, const dt_audit_t *entry);
+    /**
+     * The value kept under subject, "" when there is none, and its version for store_limit.
+     */
+    apr_status_t (*load_limit)(void *self, const dt_call_t *call, const char *subject,
+                               const char **value, apr_int64_t *version);
+    /**
+     * Replace it, if nobody has since load_limit; it may be forgotten after expires_at.
+     * @return APR_SUCCESS; APR_EAGAIN when somebody has: load it again
+     */
+    apr_status_t (*store_limit)(void *self, const dt_call_t *call, const char *subject,
+                                const char *value, apr_int64_t version, apr_time_t expires_at);
+    /** Keep a new challenge. */
+    apr_status_t (*add_challenge)(void *self, const dt_call_t *call,
+                                  const dt_challenge_t *challenge);
+    /**
+     * Count one try at a challenge that is alive: not used, not expired, fewer than max tries.
+     * @param challenge NULL for none; else as it is kept
+     * @param tries     with this one
+     * @return APR_SUCCESS with *alive true exactly when this try may be judged
+     */
+    apr_status_t (*try_challenge)(void *self, const dt_call_t *call, const char *id, int max,
+                                  dt_challenge_t *challenge, int *tries, bool *alive);
+    /** Use it up. *first is true for exactly one caller, ever. */
+    apr_status_t (*use_challenge)(void *self, const dt_call_t *call, const char *id, bool *first);
+} dt_memory_t;
+
+/* --- sender: one verification code on its way to one phone --- */
+
+/** What is sent, as templates know it. */
+typedef struct dt_message_t {
+    const char *phone;    /* E.164 */
+    const char *country;  /* digits */
+    const char *national; /* digits */
+    const char *code;
+    const char *minutes; /* how long the code is good */
+    const char *id;      /* unique per message: letters and digits */
+} dt_message_t;
+
+/** What became of it. */
+typedef enum dt_sent_t {
+    DT_SENT,         /* accepted */
+    DT_SENT_UNKNOWN, /* it may have been sent: nobody else must send it again */
+    DT_SENT_PHONE,   /* not sent: the gateway does not take this number; the person's */
+    DT_SENT_OFTEN,   /* not sent: too often to this number; the person's, who has to wait */
+    DT_SENT_ADMIN,   /* not sent: the administrator has to do something */
+    DT_SENT_TROUBLE  /* not sent: nobody's fault, and another may do it */
+} dt_sent_t;
+
+typedef struct dt_sender_t {
+    dt_plug_t plug;
+    /**
+     * Send one message. Any thread.
+     * @param message NULL: send nothing, but take as long and look the same (only for the sender
+     *                that stands in front of the others, courier.h)
+     * @param detail  for the log: sender, HTTP status, the gateway's code; no number, no secret
+     */
+    dt_sent_t (*send)(void *self, const dt_call_t *call, const dt_message_t *message,
+                      const char **detail);
+} dt_sender_t;
 
 #endif

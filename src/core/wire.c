@@ -5,6 +5,7 @@
 #include "core/answer.h"
 #include "core/bytes.h"
 #include "core/json.h"
+#include "core/phone.h"
 #include "core/url.h"
 
 #include <apr_lib.h>
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #define ID_MAX 256               /* bytes of a userid, unionId or corpId */
-#define NUMBER_MAX 15            /* digits of a telephone number, ITU-T E.164 */
 #define LIFETIME_DEFAULT 7200    /* seconds */
 #define LIFETIME_MAX (24 * 3600) /* seconds */
 
@@ -205,27 +205,17 @@ static apr_int64_t read_lifetime(json_t *object)
     return seconds < LIFETIME_MAX ? seconds : LIFETIME_MAX;
 }
 
-static bool is_digits(const char *text)
-{
-    return *text && text[strspn(text, "0123456789")] == '\0';
-}
-
 /* E.164, or NULL when the number is masked, absent or odd. */
 static const char *read_mobile(apr_pool_t *pool, json_t *record)
 {
     const char *mobile = dt_json_text(pool, record, "mobile");
-    const char *country = is_given(record, "state_code") ? dt_json_text(pool, record, "state_code")
-                                                         : "86";
+    const char *country = dt_json_text(pool, record, "state_code");
+    dt_phone_t phone;
 
-    if (!mobile || !country) {
+    if (is_given(record, "state_code") && !country) {
         return NULL;
     }
-    country += *country == '+';
-    if (!is_digits(mobile) || !is_digits(country) || *country == '0' ||
-        strlen(mobile) + strlen(country) > NUMBER_MAX) {
-        return NULL;
-    }
-    return apr_pstrcat(pool, "+", country, mobile, NULL);
+    return dt_phone_parse(pool, mobile, country, &phone) ? phone.e164 : NULL;
 }
 
 /* --- replies --- */
