@@ -199,6 +199,7 @@ static long milliseconds(apr_interval_time_t time)
 
 static CURLcode set_limits(CURL *curl, const dt_curl_limits_t *limits)
 {
+    const long once = limits->once ? 1L : 0L;
     CURLcode bad = CURLE_OK;
 
     bad |= curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
@@ -208,6 +209,8 @@ static CURLcode set_limits(CURL *curl, const dt_curl_limits_t *limits)
     bad |= curl_easy_setopt(curl, CURLOPT_USERAGENT, limits->user_agent);
     bad |= curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     bad |= curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+    bad |= curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, once);
+    bad |= curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, once);
     return bad;
 }
 
@@ -237,7 +240,7 @@ static CURLcode set_security(CURL *curl, bool plain)
     return bad;
 }
 
-/* "Expect:" without a value takes curl's own away: no waiting for 100 Continue. */
+/* A name without a value takes curl's own away. Without "Expect" nobody waits for 100 Continue. */
 static bool make_headers(const dt_call_t *call, const dt_http_request_t *request,
                          struct curl_slist **list)
 {
@@ -277,6 +280,18 @@ static CURLcode set_request(CURL *curl, const dt_http_request_t *request,
     return bad;
 }
 
+/* Whether surely nothing of a request left. What a proxy is asked for counts as sent, but on a new
+ * connection nothing of ours goes through it before TLS stands. */
+static bool is_unsent(const port_t *port, CURL *curl, bool plain)
+{
+    curl_off_t handshake = 1;
+    long sent = 1;
+
+    curl_easy_getinfo(curl, CURLINFO_REQUEST_SIZE, &sent);
+    curl_easy_getinfo(curl, CURLINFO_APPCONNECT_TIME_T, &handshake);
+    return sent == 0 || (port->limits.once && !plain && handshake == 0);
+}
+
 static apr_status_t transfer(port_t *port, CURL *curl, const dt_http_request_t *request,
                              reply_t *reply, dt_http_response_t *response)
 {
@@ -299,6 +314,7 @@ static apr_status_t transfer(port_t *port, CURL *curl, const dt_http_request_t *
     learn(port, code);
     if (code != CURLE_OK) {
         rv = explain(code, &response->trouble);
+        response->unsent = is_unsent(port, curl, plain);
         goto leave;
     }
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
@@ -324,13 +340,13 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
     void *curl = NULL;
     apr_status_t rv;
 
-    *response = (dt_http_response_t){0};
+    *response = (dt_http_response_t){.unsent = true};
     if (!port->handles) {
         response->trouble = "the http client did not start";
         return APR_ECONNREFUSED;
     }
     if (!may_call(port)) {
-        response->trouble = "DingTalk did not answer lately";
+        response->trouble = "the other side did not answer lately";
         return APR_ECONNREFUSED;
     }
     rv = apr_reslist_acquire(port->handles, &curl);
@@ -339,6 +355,7 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
                                                      : "no http handle could be made";
         return APR_STATUS_IS_TIMEUP(rv) ? APR_EBUSY : APR_ECONNREFUSED;
     }
+    response->unsent = false;
     rv = transfer(port, curl, request, &reply, response);
     if (rv == APR_SUCCESS) {
         apr_reslist_release(port->handles, curl);

@@ -19,7 +19,9 @@ typedef struct dt_curl_limits_t {
     int max_connections;          /* calls in flight: fewer than threads, so that some are left to
                                      serve who is signed in; 0: DT_CURL_CONNECTIONS */
     apr_size_t max_reply;         /* of header lines, and of the body; 0: DT_CURL_REPLY_MAX */
-    const char *user_agent;       /* name/version */
+    bool once; /* a connection for each call: on a kept one that broke, libcurl sends a request
+                  again, which a message to somebody must not be */
+    const char *user_agent; /* name/version */
 } dt_curl_limits_t;
 
 /**
@@ -36,10 +38,10 @@ typedef struct dt_curl_limits_t {
  * A side that does not answer is left alone for a while, so that threads do not wait for it one
  * after the other: once max_connections calls in a row (but at least DT_CURL_FAILURES) ended
  * without a connection or without a complete reply in time, a call ends at once with
- * APR_ECONNREFUSED and the trouble "DingTalk did not answer lately". DT_CURL_PAUSE after the last
- * such failure one call is let through, and another after each further pause; the first that brings
- * a reply ends this. A reply that is broken or too large came from somebody who is there: it counts
- * neither way. The count belongs to this port in this child, whatever hosts it calls.
+ * APR_ECONNREFUSED and the trouble "the other side did not answer lately". DT_CURL_PAUSE after the
+ * last such failure one call is let through, and another after each further pause; the first that
+ * brings a reply ends this. A reply that is broken or too large came from somebody who is there: it
+ * counts neither way. The count belongs to this port in this child, whatever hosts it calls.
  *
  * @return APR_SUCCESS; APR_EINVAL when a limit is missing or one is negative
  */

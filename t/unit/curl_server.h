@@ -42,6 +42,7 @@ typedef struct server_t {
     bool hang_up; /* closes after an answer */
     bool silent;  /* reads a request, then answers when the test says so */
     bool flood;   /* goes on with answer until the client leaves */
+    int answers;  /* after so many it reads a request and hangs up; 0: it always answers */
     SSL_CTX *tls;
     /* what it saw: under lock */
     int connections;
@@ -114,6 +115,9 @@ static void serve(server_t *s, int fd)
         s->requests++;
         apr_thread_cond_broadcast(s->changed);
         apr_thread_mutex_unlock(s->lock);
+        if (s->answers && s->requests > s->answers) {
+            return;
+        }
         if (s->silent) {
             await_word(s);
         }

@@ -95,6 +95,40 @@ static void a_post_without_a_body_sends_an_empty_one(void **state)
     assert_non_null(strstr(f->server.last, "\r\nContent-Length: 0\r\n"));
 }
 
+static void a_header_without_a_value_takes_curl_s_own_away(void **state)
+{
+    fixture_t *f = *state;
+    dt_http_request_t request = a_get(f);
+    dt_http_response_t response;
+
+    request.method = "POST";
+    request.headers[0] = (dt_http_header_t){"Content-Type", ""};
+    request.headers[1] = (dt_http_header_t){"x-acs-action", "SendSms"};
+    answer_body(f, "{}");
+    client_start(f);
+    assert_int_equal(perform(f, &request, &response), APR_SUCCESS);
+    assert_null(strstr(f->server.last, "Content-Type"));
+    assert_non_null(strstr(f->server.last, "\r\nContent-Length: 0\r\n"));
+    assert_non_null(strstr(f->server.last, "\r\nx-acs-action: SendSms\r\n"));
+}
+
+static void all_headers_of_a_request_are_sent(void **state)
+{
+    fixture_t *f = *state;
+    dt_http_request_t request = a_get(f);
+    dt_http_response_t response;
+
+    for (int i = 0; i < DT_HTTP_HEADERS; i++) {
+        request.headers[i] = (dt_http_header_t){apr_psprintf(f->pool, "X-%d", i), "y"};
+    }
+    answer_body(f, "{}");
+    client_start(f);
+    assert_int_equal(perform(f, &request, &response), APR_SUCCESS);
+    for (int i = 0; i < DT_HTTP_HEADERS; i++) {
+        assert_non_null(strstr(f->server.last, apr_psprintf(f->pool, "\r\nX-%d: y\r\n", i)));
+    }
+}
+
 static void a_redirect_is_a_reply_like_any_other(void **state)
 {
     fixture_t *f = *state;
@@ -136,6 +170,24 @@ static void a_connection_the_server_closed_is_made_anew(void **state)
     assert_int_equal(f->server.connections, 2);
 }
 
+static void a_port_that_sends_once_never_sends_again(void **state)
+{
+    fixture_t *f = *state;
+    dt_http_request_t request = a_get(f);
+    dt_http_response_t response;
+
+    request.method = "POST";
+    f->limits.once = true;
+    f->server.answers = 1;
+    answer_body(f, "{}");
+    client_start(f);
+    assert_int_equal(perform(f, &request, &response), APR_SUCCESS);
+    assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
+    assert_false(response.unsent);
+    assert_int_equal(f->server.connections, 2);
+    assert_int_equal(f->server.requests, 2);
+}
+
 static void a_connection_is_not_inherited_by_other_programs(void **state)
 {
     fixture_t *f = *state;
@@ -169,6 +221,7 @@ typedef struct caller_t {
     apr_thread_t *thread;
     apr_status_t rv;
     const char *trouble;
+    bool unsent;
     apr_interval_time_t took;
 } caller_t;
 
@@ -186,6 +239,7 @@ static void *APR_THREAD_FUNC call_in_thread(apr_thread_t *thread, void *data)
     caller->rv = caller->f->http->perform(caller->f->http->plug.self, &call, &request, &response);
     caller->took = apr_time_now() - began;
     caller->trouble = response.trouble;
+    caller->unsent = response.unsent;
     apr_pool_destroy(call.pool);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
@@ -224,12 +278,14 @@ static void assert_busy_after(fixture_t *f, apr_interval_time_t patience,
     for (int i = 0; i < 10; i++) {
         if (callers[i].rv == APR_EBUSY) {
             assert_string_equal(callers[i].trouble, "all connections are in use");
+            assert_true(callers[i].unsent);
             assert_in_range(callers[i].took, expected - apr_time_from_msec(10),
                             expected + apr_time_from_msec(700));
             busy++;
         }
         else {
             assert_int_equal(callers[i].rv, APR_TIMEUP);
+            assert_false(callers[i].unsent);
         }
     }
     assert_int_equal(busy, 8);
@@ -267,7 +323,7 @@ static void a_port_that_did_not_start_refuses(void **state)
     fixture_t *f = *state;
 
     assert_int_equal(dt_curl_create(f->pool, &f->limits, &f->http), APR_SUCCESS);
-    assert_get(f, APR_ECONNREFUSED);
+    assert_true(assert_get(f, APR_ECONNREFUSED).unsent);
     client_start(f);
     answer_body(f, "{}");
     assert_get(f, APR_SUCCESS);
@@ -316,9 +372,12 @@ int main(void)
         TEST(a_post_sends_headers_and_body_and_nothing_of_its_own),
         TEST(nothing_of_one_call_is_sent_with_the_next),
         TEST(a_post_without_a_body_sends_an_empty_one),
+        TEST(a_header_without_a_value_takes_curl_s_own_away),
+        TEST(all_headers_of_a_request_are_sent),
         TEST(a_redirect_is_a_reply_like_any_other),
         TEST(a_connection_is_used_again),
         TEST(a_connection_the_server_closed_is_made_anew),
+        TEST(a_port_that_sends_once_never_sends_again),
         TEST(a_connection_is_not_inherited_by_other_programs),
         TEST(when_all_connections_are_in_use_a_call_waits_a_tenth_of_the_time),
         TEST(when_all_connections_are_in_use_a_call_waits_as_long_as_it_is_told),

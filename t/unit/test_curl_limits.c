@@ -62,7 +62,7 @@ static void a_slow_reply_ends_in_time(void **state)
     answer_body(f, "{}");
     client_start(f);
     began = apr_time_now();
-    assert_get(f, APR_TIMEUP);
+    assert_false(assert_get(f, APR_TIMEUP).unsent);
     assert_true(apr_time_now() - began >= apr_time_from_msec(190));
     assert_true(apr_time_now() - began < apr_time_from_sec(5));
 }
@@ -78,6 +78,20 @@ static void a_refused_connection_is_a_failure(void **state)
     client_start(f);
     assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     assert_string_equal(response.trouble, "no connection");
+    assert_true(response.unsent);
+}
+
+static void a_name_that_does_not_resolve_is_a_failure(void **state)
+{
+    fixture_t *f = *state;
+    dt_http_request_t request = {.method = "POST"};
+    dt_http_response_t response;
+
+    /* A label has at most 63 characters: nobody on the network is asked for this one. */
+    request.url = apr_pstrcat(f->pool, "http://", repeat(f, 'x', 64), "/", NULL);
+    client_start(f);
+    assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
+    assert_true(response.unsent);
 }
 
 static void half_an_answer_is_no_answer(void **state)
@@ -97,7 +111,7 @@ static void no_answer_is_no_answer(void **state)
     f->server.hang_up = true;
     answer_with(f, "");
     client_start(f);
-    assert_get(f, APR_ECONNREFUSED);
+    assert_false(assert_get(f, APR_ECONNREFUSED).unsent);
 }
 
 static void something_else_than_http_is_no_answer(void **state)
@@ -125,7 +139,7 @@ static void a_connection_that_failed_is_not_used_again(void **state)
 
 /* --- leaving alone who does not answer --- */
 
-static const char refused[] = "DingTalk did not answer lately";
+static const char refused[] = "the other side did not answer lately";
 
 /* Calls the server, or port 1 where nobody listens: the trouble. */
 static const char *call_at(fixture_t *f, int port)
@@ -161,6 +175,7 @@ static void after_as_many_failures_as_connections_calls_are_refused_at_once(void
     fail_to_connect(f, 7);
     assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     assert_string_equal(response.trouble, refused);
+    assert_true(response.unsent);
     assert_int_equal(f->server.connections, 0);
 }
 
@@ -355,6 +370,7 @@ static void a_self_signed_certificate_is_refused_before_anything_is_sent(void **
     client_start(f);
     assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     assert_string_equal(response.trouble, "the certificate is not valid");
+    assert_true(response.unsent);
     assert_int_equal(f->server.connections, 1);
     assert_int_equal(f->server.requests, 0);
 }
@@ -371,7 +387,25 @@ static void https_does_not_fall_back_to_plain_text(void **state)
     f->limits.total_timeout = apr_time_from_msec(500);
     client_start(f);
     assert_int_not_equal(perform(f, &request, &response), APR_SUCCESS);
+    assert_true(response.unsent);
     assert_int_equal(f->server.requests, 0);
+}
+
+static void a_tunnel_that_breaks_before_tls_sent_nothing(void **state)
+{
+    fixture_t *f = *state;
+    dt_http_request_t request = {.method = "POST", .url = "https://gateway.invalid/"};
+    dt_http_response_t response;
+
+    setenv("https_proxy", apr_psprintf(f->pool, "http://127.0.0.1:%d", f->server.port), 1);
+    f->limits.once = true;
+    f->server.hang_up = true;
+    answer_with(f, "HTTP/1.1 200 OK" END);
+    client_start(f);
+    assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
+    unsetenv("https_proxy");
+    assert_ptr_equal(strstr(f->server.last, "CONNECT gateway.invalid:443 "), f->server.last);
+    assert_true(response.unsent);
 }
 
 int main(void)
@@ -383,6 +417,7 @@ int main(void)
         TEST(endless_headers_are_a_large_reply_too),
         TEST(a_slow_reply_ends_in_time),
         TEST(a_refused_connection_is_a_failure),
+        TEST(a_name_that_does_not_resolve_is_a_failure),
         TEST(half_an_answer_is_no_answer),
         TEST(no_answer_is_no_answer),
         TEST(something_else_than_http_is_no_answer),
@@ -398,6 +433,7 @@ int main(void)
         TEST(loopback_never_goes_through_a_proxy),
         TEST(a_self_signed_certificate_is_refused_before_anything_is_sent),
         TEST(https_does_not_fall_back_to_plain_text),
+        TEST(a_tunnel_that_breaks_before_tls_sent_nothing),
     };
 
     return run_curl_tests(tests, sizeof(tests) / sizeof(tests[0]));
