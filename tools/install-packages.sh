@@ -11,19 +11,22 @@ set -euo pipefail
 packages() {
     case $1-$2 in
     deb-build) echo apache2-bin apache2-dev libapr1-dev libaprutil1-dev libcurl4-openssl-dev \
-        libjansson-dev libssl-dev autoconf automake libtool pkg-config make gcc libc6-dev \
-        binutils python3 ;;
+        libjansson-dev libssl-dev libldap-dev autoconf automake libtool pkg-config make gcc \
+        libc6-dev binutils python3 ;;
     deb-demo) echo libaprutil1-dbd-sqlite3 openssl python3-requests python3-aiohttp \
         python3-qrcode python3-pil ;;
-    deb-test) echo libcmocka-dev curl valgrind python3-pytest python3-pytest-xdist python3-h2 ;;
+    deb-test) echo libcmocka-dev curl valgrind python3-pytest python3-pytest-xdist python3-h2 \
+        postgresql mariadb-server sqlite3 slapd ldap-utils libaprutil1-dbd-pgsql \
+        libaprutil1-dbd-mysql libaprutil1-ldap ;;
     deb-optional) echo python3-selenium chromium chromium-driver fonts-noto-cjk ;;
     rpm-build) echo httpd httpd-devel apr-devel apr-util-devel libcurl-devel jansson-devel \
-        openssl-devel autoconf automake libtool pkgconf-pkg-config make gcc binutils diffutils \
-        findutils python3 ;;
+        openssl-devel openldap-devel autoconf automake libtool pkgconf-pkg-config make gcc \
+        binutils diffutils findutils python3 ;;
     rpm-demo) echo mod_ssl mod_http2 apr-util-sqlite openssl python3-requests python3-aiohttp \
         python3-qrcode python3-pillow ;;
     rpm-test) echo libcmocka-devel libasan libubsan curl valgrind python3-pytest \
-        python3-pytest-xdist python3-h2 ;;
+        python3-pytest-xdist python3-h2 postgresql-server mariadb-server sqlite openldap-servers \
+        openldap-clients apr-util-pgsql apr-util-mysql apr-util-ldap mod_ldap ;;
     rpm-optional) echo python3-selenium chromium chromedriver google-noto-sans-cjk-fonts ;;
     esac
 }
@@ -74,7 +77,18 @@ apt_quiet() {
 
 deb_update() { apt_quiet update || { sleep 3 && apt_quiet update; }; }
 
-deb_install() { apt_quiet install -y --no-install-recommends "$@"; }
+# The tests start their own servers: while we install, no package may start a service. That is what
+# policy-rc.d is for; an administrator's own stays as it is.
+deb_install() {
+    local policy=/usr/sbin/policy-rc.d
+    if [ ! -e $policy ]; then
+        # shellcheck disable=SC2064  # $policy is known now, and not later
+        trap "as_root rm -f $policy" EXIT
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+        as_root chmod 755 $policy
+    fi
+    apt_quiet install -y --no-install-recommends "$@"
+}
 
 # --- Fedora, RHEL ----------------------------------------------------------------------------------
 

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The memory port in SQL: each function is made of statements that are atomic by themselves. */
+#include "provider/memory_dbd.h"
+
+#include <apr_atomic.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#define BIND_ROUNDS 3  /* until what was in the way is seen */
+#define TIDY_EVERY 100 /* challenges; also after the first of a child */
+#define TIDY_AFTER apr_time_from_sec(24 * 3600)
+#define SIGNED_IN "signed_in" /* the audit's word that also changes the binding */
+
+typedef struct port_t {
+    dt_memory_t memory;
+    dt_db_t *db;
+    apr_uint32_t added; /* challenges */
+} port_t;
+
+/* --- statements; those that differ, one for each kind of database --- */
+
+/* Changes no row when there is one already of any of the table's unique keys. */
+#define INSERT_NEW(name, text, column)                                                  \
+    {                                                                                   \
+        {name, text " ON CONFLICT DO NOTHING"}, {name, text " ON CONFLICT DO NOTHING"}, \
+        {                                                                               \
+            name, text " ON DUPLICATE KEY UPDATE " column " = " column                  \
+        }                                                                               \
+    }
+
+static const dt_sql_t read_binding = {"dt_binding",
+                                      "SELECT uid, COALESCE(user_id, '') FROM dingtalk_binding "
+                                      "WHERE corp_id = %s AND union_id = %s"};
+
+static const dt_sql_t insert_binding[DT_DB_KINDS] =
+    INSERT_NEW("dt_bind",
+               "INSERT INTO dingtalk_binding (corp_id, union_id, user_id, uid, method, bound_at) "
+               "VALUES (%s, %s, %s, %s, %s, %lld)",
+               "corp_id");
+
+static const dt_sql_t read_rivals = {"dt_rivals",
+                                     "SELECT union_id, uid FROM dingtalk_binding "
+                                     "WHERE corp_id = %s AND (union_id = %s OR uid = %s)"};
+
+#define INSERT_AUDIT                                                                               \
+    "INSERT INTO dingtalk_audit (at, corp_id, union_id, user_id, uid, address, phone, what, why) " \
+    "VALUES (%lld, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+#define UPDATE_SEEN                                                                      \
+    "UPDATE dingtalk_binding SET user_id = COALESCE(%s, user_id), last_login_at = %lld " \
+    "WHERE corp_id = %s AND union_id = %s"
+
+static const dt_sql_t insert_audit = {"dt_audit", INSERT_AUDIT};
+static const dt_sql_t update_seen = {"dt_seen", UPDATE_SEEN};
+static const dt_sql_t update_seen_insert_audit = {"dt_seen_audit",
+                                                  "WITH seen AS (" UPDATE_SEEN ") " INSERT_AUDIT};
+
+static const dt_sql_t read_limit = {"dt_limit",
+                                    "SELECT value, version FROM dingtalk_limit WHERE subject = %s"};
+
+static const dt_sql_t insert_limit[DT_DB_KINDS] =
+    INSERT_NEW("dt_limit_new",
+               "INSERT INTO dingtalk_limit (subject, value, version, expires_at) "
+               "VALUES (%s, %s, 1, %lld)",
+               "subject");
+
+static const dt_sql_t update_limit = {
+    "dt_limit_set", "UPDATE dingtalk_limit SET value = %s, version = version + 1, "
+                    "expires_at = %lld WHERE subject = %s AND version = %lld"};
+
+static const dt_sql_t insert_challenge[DT_DB_KINDS] =
+    INSERT_NEW("dt_challenge_new",
+               "INSERT INTO dingtalk_challenge "
+               "(id, corp_id, union_id, uid, hash, created_at, expires_at) "
+               "VALUES (%s, %s, %s, %s, %s, %lld, %lld)",
+               "id");
+
+static const dt_sql_t count_try = {
+    "dt_try", "UPDATE dingtalk_challenge SET tries = tries + 1 "
+              "WHERE id = %s AND used_at = 0 AND tries < %d AND expires_at > %lld"};
+
+static const dt_sql_t read_challenge = {
+    "dt_challenge", "SELECT id, corp_id, union_id, uid, hash, expires_at, tries "
+                    "FROM dingtalk_challenge WHERE id = %s"};
+
+static const dt_sql_t use_up = {
+    "dt_use", "UPDATE dingtalk_challenge SET used_at = %lld WHERE id = %s AND used_at = 0"};
+
+/* At most a thousand rows, so that nobody waits for it. */
+#define FORGET(table, key)                    \
+    "DELETE FROM " table " WHERE " key " IN " \
+    "(SELECT " key " FROM " table " WHERE expires_at < %lld LIMIT 1000)"
+#define FORGET_MYSQL(table) "DELETE FROM " table " WHERE expires_at < %lld LIMIT 1000"
+
+static const dt_sql_t forget_challenges[DT_DB_KINDS] = {
+    {"dt_challenge_old", FORGET("dingtalk_challenge", "id")},
+    {"dt_challenge_old", FORGET("dingtalk_challenge", "id")},
+    {"dt_challenge_old", FORGET_MYSQL("dingtalk_challenge")}};
+
+static const dt_sql_t forget_limits[DT_DB_KINDS] = {
+    {"dt_limit_old", FORGET("dingtalk_limit", "subject")},
+    {"dt_limit_old", FORGET("dingtalk_limit", "subject")},
+    {"dt_limit_old", FORGET_MYSQL("dingtalk_limit")}};
+
+/* --- running one of them --- */
+
+typedef struct question_t {
+    const dt_sql_t *sql;
+    const char *const *args;
+    int *changed;     /* of a statement that changes something */
+    dt_db_row_t *row; /* of one that reads; NULL: it does not */
+    void *baton;
+} question_t;
+
+static apr_status_t ask(void *baton, const dt_call_t *call, dt_conn_t *conn)
+{
+    const question_t *question = baton;
+
+    if (question->row) {
+        return dt_conn_select(conn, call, question->sql, question->args, question->row,
+                              question->baton);
+    }
+    return dt_conn_execute(conn, call, question->sql, question->args, question->changed);
+}
+
+static apr_status_t execute(const port_t *port, const dt_call_t *call, const dt_sql_t *sql,
+                            const char *const *args, int *changed)
+{
+    question_t question = {.sql = sql, .args = args, .changed = changed};
+
+    return dt_db_run(port->db, call, ask, &question);
+}
+
+static apr_status_t select_rows(const port_t *port, const dt_call_t *call, const dt_sql_t *sql,
+                                const char *const *args, dt_db_row_t *row, void *baton)
+{
+    question_t question = {.sql = sql, .args = args, .row = row, .baton = baton};
+
+    return dt_db_run(port->db, call, ask, &question);
+}
+
+static const char *number(const dt_call_t *call, apr_int64_t value)
+{
+    return apr_psprintf(call->pool, "%" APR_INT64_T_FMT, value);
+}
+
+static const char *instant(const dt_call_t *call, apr_time_t time)
+{
+    return number(call, apr_time_as_msec(time));
+}
+
+/* --- bindings --- */
+
+static bool take_binding(void *baton, const char *const *columns, int count)
+{
+    dt_binding_t *binding = baton;
+
+    (void)count;
+    *binding = (dt_binding_t){.uid = columns[0], .user_id = columns[1]};
+    return false;
+}
+
+static apr_status_t binding(void *self, const dt_call_t *call, const char *corp_id,
+                            const char *union_id, dt_binding_t *found)
+{
+    const char *const args[] = {corp_id, union_id};
+
+    *found = (dt_binding_t){0};
+    return select_rows(self, call, &read_binding, args, take_binding, found);
+}
+
+/* Who stands where a binding was to be. */
+typedef struct rivals_t {
+    const char *union_id;
+    const char *uid;
+    bool same;   /* this very binding */
+    bool person; /* the person is bound to another account */
+    bool any;
+} rivals_t;
+
+static bool take_rival(void *baton, const char *const *columns, int count)
+{
+    rivals_t *rivals = baton;
+    const bool person = strcmp(columns[0], rivals->union_id) == 0;
+
+    (void)count;
+    rivals->any = true;
+    if (person && strcmp(columns[1], rivals->uid) == 0) {
+        rivals->same = true;
+    }
+    else if (person) {
+        rivals->person = true;
+    }
+    return true;
+}
+
+/* What was in the way of the insert may be gone when it is looked for: then once more. */
+static apr_status_t bind_person(void *self, const dt_call_t *call, const char *corp_id,
+                                const char *union_id, const char *user_id, const char *uid,
+                                const char *method, dt_bound_t *bound)
+{
+    const port_t *port = self;
+    const char *const row[] = {corp_id, union_id, user_id, uid, method, instant(call, call->now)};
+    const char *const rival[] = {corp_id, union_id, uid};
+    const dt_sql_t *insert = &insert_binding[dt_db_kind(port->db)];
+
+    *bound = DT_BOUND_OTHER;
+    for (int i = 0; i < BIND_ROUNDS; i++) {
+        rivals_t rivals = {.union_id = union_id, .uid = uid};
+        int changed = 0;
+        apr_status_t rv = execute(port, call, insert, row, &changed);
+
+        if (rv == APR_SUCCESS && changed == 0) {
+            rv = select_rows(port, call, &read_rivals, rival, take_rival, &rivals);
+        }
+        if (rv != APR_SUCCESS) {
+            return rv;
+        }
+        if (changed || rivals.same) {
+            *bound = DT_BOUND;
+            return APR_SUCCESS;
+        }
+        if (rivals.any) {
+            *bound = rivals.person ? DT_BOUND_OTHER : DT_BOUND_TAKEN;
+            return APR_SUCCESS;
+        }
+    }
+    return APR_EGENERAL;
+}
+
+/* --- audit --- */
+
+/* One statement where that can be: SQLite has a trigger for what PostgreSQL says in one breath. */
+static apr_status_t audit(void *self, const dt_call_t *call, const dt_audit_t *entry)
+{
+    const port_t *port = self;
+    const dt_db_kind_t kind = dt_db_kind(port->db);
+    const char *at = instant(call, call->now);
+    const char *const args[] = {entry->user_id,
+                                at,
+                                entry->corp_id,
+                                entry->union_id,
+                                at,
+                                entry->corp_id,
+                                entry->union_id,
+                                entry->user_id,
+                                entry->uid,
+                                call->address,
+                                entry->phone,
+                                entry->what,
+                                entry->why};
+    const char *const *of_audit = &args[4];
+    apr_status_t rv = APR_SUCCESS;
+
+    if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_PGSQL) {
+        return execute(port, call, &update_seen_insert_audit, args, NULL);
+    }
+    if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_MYSQL) {
+        rv = execute(port, call, &update_seen, args, NULL);
+    }
+    return rv == APR_SUCCESS ? execute(port, call, &insert_audit, of_audit, NULL) : rv;
+}
+
+/* --- limits --- */
+
+typedef struct limit_t {
+    const char *value;
+    apr_int64_t version;
+} limit_t;
+
+static bool take_limit(void *baton, const char *const *columns, int count)
+{
+    limit_t *limit = baton;
+
+    (void)count;
+    *limit = (limit_t){columns[0], apr_atoi64(columns[1])};
+    return false;
+}
+
+static apr_status_t load_limit(void *self, const dt_call_t *call, const char *subject,
+                               const char **value, apr_int64_t *version)
+{
+    limit_t limit = {"", 0};
+    const apr_status_t rv = select_rows(self, call, &read_limit, &subject, take_limit, &limit);
+
+    *value = limit.value;
+    *version = limit.version;
+    return rv;
+}
+
+static apr_status_t store_limit(void *self, const dt_call_t *call, const char *subject,
+                                const char *value, apr_int64_t version, apr_time_t expires_at)
+{
+    const port_t *port = self;
+    const char *end = instant(call, expires_at);
+    const char *const first[] = {subject, value, end};
+    const char *const next[] = {value, end, subject, number(call, version)};
+    int changed = 0;
+    const apr_status_t rv =
+        version == 0 ? execute(port, call, &insert_limit[dt_db_kind(port->db)], first, &changed)
+                     : execute(port, call, &update_limit, next, &changed);
+
+    return rv == APR_SUCCESS && changed == 0 ? APR_EAGAIN : rv;
+}
+
+/* --- challenges --- */
+
+/* What is left over is not worth a failure: the next one gets it. */
+static void tidy(port_t *port, const dt_call_t *call)
+{
+    const dt_db_kind_t kind = dt_db_kind(port->db);
+    const char *before = instant(call, call->now - TIDY_AFTER);
+
+    if (apr_atomic_inc32(&port->added) % TIDY_EVERY == 0) {
+        (void)execute(port, call, &forget_challenges[kind], &before, NULL);
+        (void)execute(port, call, &forget_limits[kind], &before, NULL);
+    }
+}
+
+static apr_status_t add_challenge(void *self, const dt_call_t *call,
+                                  const dt_challenge_t *challenge)
+{
+    port_t *port = self;
+    const char *const args[] = {challenge->id,
+                                challenge->corp_id,
+                                challenge->union_id,
+                                challenge->uid,
+                                challenge->hash,
+                                instant(call, call->now),
+                                instant(call, challenge->expires_at)};
+    const apr_status_t rv =
+        execute(port, call, &insert_challenge[dt_db_kind(port->db)], args, NULL);
+
+    if (rv == APR_SUCCESS) {
+        tidy(port, call);
+    }
+    return rv;
+}
+
+typedef struct kept_t {
+    dt_challenge_t challenge; /* id is NULL: there is none */
+    int tries;
+} kept_t;
+
+static bool take_challenge(void *baton, const char *const *columns, int count)
+{
+    kept_t *kept = baton;
+
+    (void)count;
+    kept->challenge = (dt_challenge_t){.id = columns[0],
+                                       .corp_id = columns[1],
+                                       .union_id = columns[2],
+                                       .uid = columns[3],
+                                       .hash = columns[4],
+                                       .expires_at = apr_time_from_msec(apr_atoi64(columns[5]))};
+    kept->tries = (int)apr_atoi64(columns[6]);
+    return false;
+}
+
+/* The update decides, for however many at the same time; what is read after it only tells. */
+static apr_status_t try_challenge(void *self, const dt_call_t *call, const char *id, int max,
+                                  dt_challenge_t *challenge, int *tries, bool *alive)
+{
+    const port_t *port = self;
+    const char *const args[] = {id, apr_itoa(call->pool, max), instant(call, call->now)};
+    kept_t kept = {0};
+    int changed = 0;
+    apr_status_t rv;
+
+    *alive = false;
+    *tries = 0;
+    rv = execute(port, call, &count_try, args, &changed);
+    if (rv != APR_SUCCESS || changed == 0) {
+        return rv;
+    }
+    rv = select_rows(port, call, &read_challenge, &id, take_challenge, &kept);
+    if (rv != APR_SUCCESS || !kept.challenge.id) {
+        return rv;
+    }
+    *alive = true;
+    *tries = kept.tries;
+    if (challenge) {
+        *challenge = kept.challenge;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t use_challenge(void *self, const dt_call_t *call, const char *id, bool *first)
+{
+    const char *const args[] = {instant(call, call->now), id};
+    int changed = 0;
+    const apr_status_t rv = execute(self, call, &use_up, args, &changed);
+
+    *first = rv == APR_SUCCESS && changed == 1;
+    return rv;
+}
+
+const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db)
+{
+    port_t *port = apr_pcalloc(pconf, sizeof(*port));
+
+    port->db = db;
+    port->memory = (dt_memory_t){.plug = {"dbd", port, NULL},
+                                 .binding = binding,
+                                 .bind = bind_person,
+                                 .audit = audit,
+                                 .load_limit = load_limit,
+                                 .store_limit = store_limit,
+                                 .add_challenge = add_challenge,
+                                 .try_challenge = try_challenge,
+                                 .use_challenge = use_challenge};
+    return &port->memory;
+}
