@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of contents: which hook of httpd is answered where, and why in that order. */
+#include "httpd/accounts_ldap.h"
 #include "httpd/authn.h"
 #include "httpd/caching.h"
 #include "httpd/config.h"
@@ -17,6 +18,8 @@
 
 static void register_hooks(apr_pool_t *p)
 {
+    static const char *const watchdog[] = {"mod_watchdog.c", NULL};
+
     (void)p;
 
     /* Start-up. What can be wrong is found in check_config, which httpd -t runs too; what must
@@ -24,7 +27,9 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_pre_config(dth_lifecycle_pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(dth_site_check, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(dth_lifecycle_post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(dth_lifecycle_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_optional_fn_retrieve(dth_accounts_ldap_retrieve, NULL, NULL, APR_HOOK_MIDDLE);
+    /* Before mod_watchdog starts the thread that does our jobs. */
+    ap_hook_child_init(dth_lifecycle_child_init, NULL, watchdog, APR_HOOK_MIDDLE);
 
     /* First of all: our cookies and forged identity headers are gone before anything, mod_cache
      * and mod_rewrite included, can look at the request. Behind mod_remoteip and the like, which

@@ -6,12 +6,16 @@ import pathlib
 import re
 import shutil
 import tempfile
+from collections import Counter
 
 from lib.httpd import unprivileged_user
 
 # An OPTIONS request for a static page comes here, and nothing else does. The symbol is exported by
 # httpd, so it is found without debug information; the dump is written before its first instruction.
 MARK = "ap_send_http_options"
+
+# A thread that reads no request, mod_watchdog's most of all, costs time but no request anything.
+SERVES = "ap_read_request"
 
 HEADER = re.compile(r"^(events|summary|totals): (.*)$", re.MULTILINE)
 NAMED = re.compile(r"^cfn=\((\d+)\)(?: (.*))?\ncalls=(\d+)", re.MULTILINE)
@@ -52,16 +56,20 @@ class Callgrind:
         self.command.write_text(f"""#!/bin/sh
 exec '{self.valgrind}' --tool=callgrind --vgdb=no --log-file='{self.log}' \\
     --callgrind-out-file='{self.folder}/callgrind.out' --dump-before={MARK} \\
-    --collect-systime=yes '{httpd}' "$@" -X
+    --separate-threads=yes --collect-systime=yes '{httpd}' "$@" -X
 """, encoding="utf-8")
         self.command.chmod(0o755)
 
     def counts(self, number):
         """What was counted between the marks number - 1 and number; both from 1 on."""
-        text = (self.folder / f"callgrind.out.{number}").read_text("utf-8", "backslashreplace")
-        header = dict(HEADER.findall(text))
-        events = dict(zip(header["events"].split(), map(int, header["totals"].split())))
-        return Counts(events, _calls(text))
+        events, calls = Counter(), Counter()
+        for path in self.folder.glob(f"callgrind.out.{number}-*"):
+            text = path.read_text("utf-8", "backslashreplace")
+            if SERVES in text:
+                header = dict(HEADER.findall(text))
+                events.update(zip(header["events"].split(), map(int, header["totals"].split())))
+                calls.update(_calls(text))
+        return Counts(events, calls)
 
     def remove(self):
         """Remove the folder with all that is in it."""
@@ -75,8 +83,7 @@ def _calls(text):
     that call themselves a depth.
     """
     names = dict(NAME.findall(text))
-    calls = {}
+    calls = Counter()
     for number, _, count in NAMED.findall(text):
-        name = re.sub(r"@.*|'\d+$", "", names.get(number, number))
-        calls[name] = calls.get(name, 0) + int(count)
+        calls[re.sub(r"@.*|'\d+$", "", names.get(number, number))] += int(count)
     return calls

@@ -3,19 +3,14 @@
 #
 # usage: LC_ALL=C awk -f embed.awk FILE… >pages.inc
 #
-# The name is the file's, without its folder and last suffix, and "_css" added for a style sheet:
-# denied.html is page_denied, page.css is page_page_css. Every line of a file becomes one string
-# literal; bytes that are not printable ASCII become three-digit octal escapes, and `?` becomes
-# `\?` so that no trigraph can arise.
+# The name is the file's, without its folder: bind.html is page_bind_html. Every line of a file
+# becomes one string literal; bytes that are not printable ASCII become three-digit octal escapes,
+# and `?` becomes `\?` so that no trigraph can arise.
 
 function name_of(path,    parts, count, name)
 {
     count = split(path, parts, "/")
     name = parts[count]
-    if (name ~ /\.css$/)
-        sub(/\.css$/, "_css", name)
-    else
-        sub(/\.[^.]*$/, "", name)
     gsub(/[^A-Za-z0-9]/, "_", name)
     return "page_" name
 }

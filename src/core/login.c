@@ -3,6 +3,7 @@
 
 #include "core/login.h"
 
+#include "core/bind_ticket.h"
 #include "core/bytes.h"
 #include "core/policy.h"
 #include "core/url.h"
@@ -140,6 +141,7 @@ typedef struct finish_t {
     const dt_callback_t *query;
     bool signed_in;
     dt_member_t *person; /* union_id first, then user_id, then the whole record */
+    dt_account_t account;
     dt_way_t *way;
     dt_result_t *result;
 } finish_t;
@@ -204,7 +206,6 @@ static apr_status_t find_member(finish_t *f)
 {
     const dt_client_t *client = &f->login->client;
     dt_member_t record = {0};
-    dt_member_t asked;
     apr_status_t rv;
     int contact_type = -1;
 
@@ -221,89 +222,30 @@ static apr_status_t find_member(finish_t *f)
     if (!goes_on(rv, f->result)) {
         return rv;
     }
-    asked = *f->person;
-    *f->person = record;
-    *f->result = dt_policy_member(&record, asked.user_id, asked.union_id);
+    *f->result = dt_policy_member(&record, f->person->user_id, f->person->union_id);
     if (goes_on(rv, f->result)) {
         /* The policy lets a record without unionId pass; we know it nevertheless. */
-        f->person->union_id = asked.union_id;
+        record.union_id = f->person->union_id;
+        *f->person = record;
     }
     return rv;
 }
 
-/* REMOTE_USER ends up in logs, headers and environments: no controls, never empty. */
-static bool is_user_name(const char *name)
+/* Which account that is. */
+static apr_status_t find_account(finish_t *f)
 {
-    if (!has(name)) {
-        return false;
-    }
-    for (; *name; name++) {
-        const unsigned char c = (unsigned char)*name;
+    apr_status_t rv = dt_bind_person(&f->login->bind, f->call, f->person, &f->account, f->result);
 
-        if (c < 0x20 || c == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* What the rest of the session leaves for attributes. */
-static apr_size_t attribute_budget(const dt_session_t *session)
-{
-    const apr_size_t taken = DT_SESSION_FIXED + session->user.len + session->user_id.len +
-                             session->union_id.len;
-
-    return taken < DT_SESSION_RECORD_MAX ? DT_SESSION_RECORD_MAX - taken : 0;
-}
-
-static dt_slice_t pack_attributes(finish_t *f, const dt_session_t *session)
-{
-    const char *const *names = f->login->attributes;
-    apr_pool_t *pool = f->call->pool;
-    dt_attribute_t *list;
-    size_t max = 0;
-    int count = 0;
-
-    while (names && names[max]) {
-        max++;
-    }
-    list = apr_palloc(pool, max * sizeof(*list));
-    for (size_t i = 0; i < max; i++) {
-        const char *value = dt_member_attribute(f->person, names[i]);
-
-        if (value) {
-            list[count++] = (dt_attribute_t){dt_slice(names[i]), dt_slice(value)};
-        }
-    }
-    return dt_attributes_pack(pool, list, count, attribute_budget(session),
-                              &f->way->dropped_attributes);
-}
-
-static apr_status_t save_session(finish_t *f)
-{
-    const dt_login_t *login = f->login;
-    const char *user = dt_member_attribute(f->person, login->remote_user);
-    dt_session_t session = {.began = f->call->now, .seen = f->call->now};
-    apr_status_t rv;
-
-    if (!is_user_name(user)) {
-        *f->result = dt_result(DT_WHY_NO_USER_NAME,
-                               apr_pstrcat(f->call->pool, login->remote_user,
-                                           has(user) ? ": control characters" : ": empty", NULL));
-        return APR_SUCCESS;
-    }
-    session.user = dt_slice(user);
-    session.user_id = dt_slice(f->person->user_id);
-    session.union_id = dt_slice(f->person->union_id);
-    session.attributes = pack_attributes(f, &session);
-    rv = dt_random(session.id, sizeof(session.id));
-    if (rv == APR_SUCCESS) {
-        rv = dt_session_save(login->store, f->call, &login->lifetimes, &session, &f->way->session);
-    }
-    if (rv != APR_SUCCESS) {
-        *f->result = dt_result(DT_WHY_INTERNAL, "the session could not be saved");
-    }
+    f->way->uid = f->account.key;
     return rv;
+}
+
+static apr_status_t open_session(finish_t *f)
+{
+    dt_way_t *way = f->way;
+
+    return dt_admit(&f->login->admit, &f->login->bind, f->call, f->person, &f->account,
+                    &way->session, &way->dropped_attributes, &way->unaudited, f->result);
 }
 
 /*
@@ -354,6 +296,34 @@ static apr_status_t start_again(finish_t *f)
                               f->way, result);
 }
 
+/* The refusal stands whether it can be written down or not. */
+static void refuse(finish_t *f)
+{
+    dt_way_t *way = f->way;
+    apr_status_t rv = dt_bind_audit(&f->login->bind, f->call, "refused", f->person, way->uid,
+                                    f->result->why->name);
+
+    way->unaudited = rv != APR_SUCCESS;
+    delete_ticket(f->call, f->held, f->ticket, way);
+}
+
+/* DingTalk's part is over; the bind ticket carries person and return address on. */
+static apr_status_t leave_for_bind_page(finish_t *f)
+{
+    dt_bind_ticket_t ticket;
+    apr_status_t rv = dt_bind_ticket_new(f->call, f->person, f->ticket->return_to, &ticket);
+
+    if (rv == APR_SUCCESS) {
+        rv = dt_bind_ticket_seal(f->login->keys, f->call, &ticket, &f->way->bind_ticket);
+    }
+    if (rv != APR_SUCCESS) {
+        *f->result = dt_result(DT_WHY_INTERNAL, "the bind ticket could not be made");
+        return rv;
+    }
+    delete_ticket(f->call, f->held, f->ticket, f->way);
+    return APR_SUCCESS;
+}
+
 /* An unknown leaves the ticket as it is: a reload of the callback starts again properly. */
 static apr_status_t settle(finish_t *f, apr_status_t rv)
 {
@@ -362,8 +332,10 @@ static apr_status_t settle(finish_t *f, apr_status_t rv)
         return rv != APR_SUCCESS ? rv : APR_EGENERAL;
     case DT_AGAIN:
         return start_again(f);
+    case DT_BIND:
+        return leave_for_bind_page(f);
     case DT_DENIED:
-        delete_ticket(f->call, f->held, f->ticket, f->way);
+        refuse(f);
         return APR_SUCCESS;
     default:
         return APR_SUCCESS;
@@ -382,7 +354,14 @@ apr_status_t dt_login_finish(const dt_login_t *login, const dt_call_t *call, dt_
                              const char *callback, const dt_callback_t *query, bool signed_in,
                              dt_way_t *way, dt_result_t *result)
 {
-    finish_t f = {login, call, held, NULL, callback, query, signed_in, NULL, way, result};
+    finish_t f = {.login = login,
+                  .call = call,
+                  .held = held,
+                  .callback = callback,
+                  .query = query,
+                  .signed_in = signed_in,
+                  .way = way,
+                  .result = result};
     apr_status_t rv = APR_SUCCESS;
 
     way_clear(way);
@@ -402,7 +381,10 @@ apr_status_t dt_login_finish(const dt_login_t *login, const dt_call_t *call, dt_
         rv = find_member(&f);
     }
     if (goes_on(rv, result)) {
-        rv = save_session(&f);
+        rv = find_account(&f);
+    }
+    if (goes_on(rv, result)) {
+        rv = open_session(&f);
     }
     if (goes_on(rv, result)) {
         rv = finish_ticket(&f);

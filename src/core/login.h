@@ -3,9 +3,10 @@
 #ifndef DT_CORE_LOGIN_H
 #define DT_CORE_LOGIN_H
 
+#include "core/admit.h"
+#include "core/bind.h"
+#include "core/challenge.h"
 #include "core/client.h"
-#include "core/dt.h"
-#include "core/session.h"
 #include "core/ticket.h"
 
 #define DT_BOUNCES_MAX 3 /* sign-ins within a minute that ended without a session */
@@ -20,12 +21,11 @@ typedef struct dt_login_param_t {
 typedef struct dt_login_t {
     dt_client_t client;
     const dt_keyring_t *keys;
-    const dt_store_t *store;
-    dt_lifetimes_t lifetimes;
     apr_interval_time_t ticket_lifetime;
     const dt_login_param_t *params; /* up to a NULL name */
-    const char *remote_user;        /* a member attribute, "userid" or "unionid" */
-    const char *const *attributes;  /* of the member, up to NULL: these travel in the session */
+    dt_admit_t admit;
+    dt_bind_t bind;
+    dt_codes_t codes; /* sender is NULL when no codes are sent */
 } dt_login_t;
 
 /** What the browser must be given. */
@@ -34,9 +34,12 @@ typedef struct dt_way_t {
                               (DT_SIGNED_IN); for other results the return address, "/" if none */
     dt_slice_t session;   /* the new session's token; empty: leave the session cookie alone */
     dt_ticket_cookie_t tickets[DT_TICKET_SLOTS + 1]; /* up to a NULL name; one of a name */
+    dt_slice_t bind_ticket;    /* with DT_BIND: the bind ticket's token; empty otherwise */
     const dt_member_t *member; /* who was asked about, for the log, as far as we came: union_id,
                                   then user_id, then the record; NULL when not even that */
+    const char *uid;           /* the account, for the log; NULL when there is none */
     int dropped_attributes;    /* that did not fit into the session */
+    bool unaudited;            /* the database took no row of the audit: the log must know */
 } dt_way_t;
 
 /**
@@ -60,12 +63,13 @@ typedef struct dt_callback_t {
 } dt_callback_t;
 
 /**
- * Finish a sign-in: state and ticket, code, person, member record, policy, session.
+ * Finish a sign-in: state and ticket, code, person, member record, policy, account, session.
  * A callback that cannot be continued (used, too old, code spent) begins a new sign-in once, or
  * goes on to its return address when the browser is signed in already.
  * @param signed_in whether the browser has a live session
  * @param result    DT_SIGNED_IN: go to way->location, with way->session if it is not empty;
- *                  DT_AGAIN: go to DingTalk's page; anything else: a page
+ *                  DT_BIND: go to the bind page, with way->bind_ticket; DT_AGAIN: go to DingTalk's
+ *                  page; anything else: a page. What is DT_DENIED is audited as "refused"
  * @return APR_SUCCESS when we found out; an error exactly when result->what is DT_UNSURE
  */
 apr_status_t dt_login_finish(const dt_login_t *login, const dt_call_t *call, dt_tickets_t *held,

@@ -38,3 +38,18 @@ dt_result_t dt_policy_member(const dt_member_t *member, const char *user_id, con
     }
     return dt_result(DT_WHY_SIGNED_IN, NULL);
 }
+
+bool dt_policy_is_user_name(const char *name)
+{
+    if (!name || !*name) {
+        return false;
+    }
+    for (; *name; name++) {
+        const unsigned char c = (unsigned char)*name;
+
+        if (c < 0x20 || c == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}

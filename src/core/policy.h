@@ -18,4 +18,10 @@ dt_result_t dt_policy_contact(int contact_type);
  */
 dt_result_t dt_policy_member(const dt_member_t *member, const char *user_id, const char *union_id);
 
+/**
+ * Whether name, which may be NULL, can be REMOTE_USER, which ends up in logs, headers and
+ * environments: never empty, no controls.
+ */
+bool dt_policy_is_user_name(const char *name);
+
 #endif

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <openssl/kdf.h>
 #include <string.h>
 #if OPENSSL_VERSION_NUMBER >= 0x30000000L
@@ -42,6 +43,7 @@ typedef struct dt_key_t {
 typedef struct dt_keyset_t {
     unsigned char id[ID_SIZE];
     dt_key_t keys[DT_SEAL_PURPOSES];
+    unsigned char mac_key[KEY_SIZE];
 } dt_keyset_t;
 
 struct dt_keyring_t {
@@ -58,7 +60,7 @@ struct dt_scratch_t {
     int next; /* the slot that was made longest ago */
 };
 
-static const char *const purposes[DT_SEAL_PURPOSES] = {"session", "ticket"};
+static const char *const purposes[DT_SEAL_PURPOSES] = {"session", "ticket", "bind"};
 
 /* RFC 5869 through the interface that OpenSSL 1.1.1 and 3 have in common. */
 static bool derive(dt_slice_t text, dt_slice_t owner, const char *info, unsigned char *out,
@@ -79,7 +81,8 @@ static bool derive(dt_slice_t text, dt_slice_t owner, const char *info, unsigned
 
 static apr_status_t fill(dt_keyset_t *set, dt_slice_t text, dt_slice_t owner)
 {
-    if (!derive(text, owner, "key id", set->id, ID_SIZE)) {
+    if (!derive(text, owner, "key id", set->id, ID_SIZE) ||
+        !derive(text, owner, "code", set->mac_key, KEY_SIZE)) {
         return APR_EGENERAL;
     }
     for (int i = 0; i < DT_SEAL_PURPOSES; i++) {
@@ -342,6 +345,21 @@ apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
     }
     raw[AT_TEXT + len] = '\0'; /* where the tag was */
     *plain = (dt_slice_t){(char *)raw + AT_TEXT, len};
+    return APR_SUCCESS;
+}
+
+apr_status_t dt_keyring_mac(const dt_keyring_t *keyring, int index, dt_slice_t data,
+                            unsigned char mac[DT_MAC_SIZE])
+{
+    const unsigned char *from = (const unsigned char *)(data.len > 0 ? data.data : "");
+
+    if (index < 0 || index >= keyring->count) {
+        return APR_NOTFOUND;
+    }
+    if (!HMAC(EVP_sha256(), keyring->sets[index].mac_key, KEY_SIZE, from, data.len, mac, NULL)) {
+        ERR_clear_error();
+        return APR_EGENERAL;
+    }
     return APR_SUCCESS;
 }
 

@@ -20,7 +20,12 @@
  */
 
 /** What a token is for; each has a key of its own. */
-typedef enum dt_purpose_t { DT_SEAL_SESSION, DT_SEAL_TICKET, DT_SEAL_PURPOSES } dt_purpose_t;
+typedef enum dt_purpose_t {
+    DT_SEAL_SESSION,
+    DT_SEAL_TICKET,
+    DT_SEAL_BIND,
+    DT_SEAL_PURPOSES
+} dt_purpose_t;
 
 #define DT_KEY_TEXT_MIN 32  /* bytes a key text must have */
 #define DT_SEAL_OVERHEAD 33 /* bytes a token is longer than its content, before base64url */
@@ -58,6 +63,16 @@ apr_status_t dt_seal(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
  */
 apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt_call_t *call,
                      dt_slice_t token, dt_slice_t *plain);
+
+#define DT_MAC_SIZE 32
+
+/**
+ * HMAC-SHA256 of data under a key that the ring derives for verification codes alone. index counts
+ * the keys of the ring, 0 the one that seals.
+ * @return APR_SUCCESS; APR_NOTFOUND when the ring has no such key; APR_EGENERAL when OpenSSL refuses
+ */
+apr_status_t dt_keyring_mac(const dt_keyring_t *keyring, int index, dt_slice_t data,
+                            unsigned char mac[DT_MAC_SIZE]);
 
 /**
  * Cipher contexts kept for one thread, keyed once and reused for every dt_open. Bounded: the

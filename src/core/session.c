@@ -32,12 +32,17 @@ static apr_interval_time_t left(apr_time_t since, apr_interval_time_t lifetime, 
     return lifetime - age;
 }
 
+static bool began_ahead(const dt_session_t *session, apr_time_t now)
+{
+    return session->began - now > DT_SESSION_AHEAD;
+}
+
 dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
                         apr_time_t now)
 {
     apr_interval_time_t unseen = now - session->seen;
 
-    if (now - session->began >= lifetimes->absolute) {
+    if (now - session->began >= lifetimes->absolute || began_ahead(session, now)) {
         return DT_AGE_DEAD;
     }
     if (lifetimes->idle <= 0) {
@@ -52,7 +57,7 @@ dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifet
 void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes, apr_time_t now,
                      apr_interval_time_t *absolute, apr_interval_time_t *idle)
 {
-    *absolute = left(session->began, lifetimes->absolute, now);
+    *absolute = began_ahead(session, now) ? 0 : left(session->began, lifetimes->absolute, now);
     *idle = lifetimes->idle > 0 ? left(session->seen, lifetimes->idle, now) : -1;
 }
 

@@ -13,6 +13,8 @@
  * maximum is the budget for attributes. Short texts take less.
  */
 #define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 6 + 3 * 3)
+/** How far the clock of the node that signed somebody in may be ahead of ours. */
+#define DT_SESSION_AHEAD apr_time_from_sec(5 * 60)
 
 /**
  * A session of a member of the store's corp: the key that seals it belongs to one corp, so the
@@ -42,7 +44,10 @@ typedef enum dt_age_t {
     DT_AGE_DEAD
 } dt_age_t;
 
-/** Whether the session is alive at now, and due for renewal. */
+/**
+ * Whether the session is alive at now, and due for renewal. One that began more than
+ * DT_SESSION_AHEAD after now is dead: the clock that wrote it would give it a longer life.
+ */
 dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
                         apr_time_t now);
 

@@ -6,9 +6,11 @@
 #include "core/bytes.h"
 
 #include <apr_lib.h>
+#include <apr_strings.h>
 #include <string.h>
 
 #define CONDITIONS_MAX 8 /* conditions inside conditions */
+#define TAG_SHOWN 40     /* bytes of a bad tag in a complaint */
 
 /* --- language --- */
 
@@ -108,119 +110,147 @@ char *dt_text_html(apr_pool_t *pool, const char *text)
 
 /* --- templates --- */
 
-/* The conditions that are open where the reader stands. */
-typedef struct nest_t {
-    dt_slice_t names[CONDITIONS_MAX];
+/* A template on its way to a page, where the reader stands. */
+typedef struct filler_t {
+    const char *const *names;
+    const char *const *values; /* NULL: all are empty */
+    output_t out;
+    dt_slice_t open[CONDITIONS_MAX]; /* names of the conditions around */
     int depth;
     int shown; /* how many of them, from the outside, hold */
-} nest_t;
+} filler_t;
 
-static const char *value_of(const dt_text_value_t *values, dt_slice_t name)
+/* NULL when there is no such name. */
+static const char *value_of(const filler_t *filler, dt_slice_t name)
 {
-    for (; values->name; values++) {
-        if (dt_slice_equal(dt_slice(values->name), name)) {
-            return values->value ? values->value : "";
+    for (int i = 0; filler->names[i]; i++) {
+        if (dt_slice_equal(dt_slice(filler->names[i]), name)) {
+            return filler->values && filler->values[i] ? filler->values[i] : "";
         }
     }
-    return "";
+    return NULL;
 }
 
-static bool is_name(dt_slice_t name)
+static const char *open_condition(filler_t *filler, dt_slice_t name, const char *value)
 {
-    for (apr_size_t i = 0; i < name.len; i++) {
-        if (!apr_isalnum(name.data[i]) && name.data[i] != '_') {
-            return false;
-        }
+    if (filler->depth == CONDITIONS_MAX) {
+        return "too many conditions inside each other";
     }
-    return name.len > 0;
+    if (filler->shown == filler->depth && *value) {
+        filler->shown++;
+    }
+    filler->open[filler->depth++] = name;
+    return NULL;
 }
 
-static bool open_condition(nest_t *nest, dt_slice_t name, const dt_text_value_t *values)
+static const char *close_condition(filler_t *filler, dt_slice_t name)
 {
-    if (nest->depth == CONDITIONS_MAX) {
-        return false;
+    if (filler->depth == 0 || !dt_slice_equal(filler->open[filler->depth - 1], name)) {
+        return "another condition must be closed before, or none is open";
     }
-    if (nest->shown == nest->depth && *value_of(values, name)) {
-        nest->shown++;
+    filler->depth--;
+    if (filler->shown > filler->depth) {
+        filler->shown = filler->depth;
     }
-    nest->names[nest->depth++] = name;
-    return true;
+    return NULL;
 }
 
-static bool close_condition(nest_t *nest, dt_slice_t name)
-{
-    if (nest->depth == 0 || !dt_slice_equal(nest->names[nest->depth - 1], name)) {
-        return false;
-    }
-    nest->depth--;
-    if (nest->shown > nest->depth) {
-        nest->shown = nest->depth;
-    }
-    return true;
-}
-
-/* What stands between "%{" and "}". */
-static bool put_tag(output_t *out, nest_t *nest, dt_slice_t tag, const dt_text_value_t *values)
+/* What stands between "%{" and "}". NULL, or what is wrong with it. */
+static const char *put_tag(filler_t *filler, dt_slice_t tag)
 {
     char kind = tag.len > 0 ? tag.data[0] : '\0';
     dt_slice_t name = tag;
+    const char *value;
 
     if (kind == '?' || kind == '/') {
         name = (dt_slice_t){tag.data + 1, tag.len - 1};
     }
-    if (!is_name(name)) {
-        return false;
+    value = value_of(filler, name);
+    if (!value) {
+        return "there is no such name";
     }
     if (kind == '?') {
-        return open_condition(nest, name, values);
+        return open_condition(filler, name, value);
     }
     if (kind == '/') {
-        return close_condition(nest, name);
+        return close_condition(filler, name);
     }
-    if (nest->shown == nest->depth) {
-        put_escaped(out, value_of(values, name));
+    if (filler->shown == filler->depth) {
+        put_escaped(&filler->out, value);
     }
-    return true;
+    return NULL;
 }
 
-static bool fill(output_t *out, const char *page, const dt_text_value_t *values)
+/* Fill from *page on. NULL; or what is wrong, and *page is where. */
+static const char *fill(filler_t *filler, const char **page)
 {
-    nest_t nest = {.depth = 0};
+    const char *at = *page;
+    const char *wrong = NULL;
 
-    while (*page) {
-        apr_size_t plain = strcspn(page, "%");
-        if (nest.shown == nest.depth) {
-            put(out, page, plain);
+    while (*at) {
+        apr_size_t plain = strcspn(at, "%");
+        if (filler->shown == filler->depth) {
+            put(&filler->out, at, plain);
         }
-        page += plain;
-        if (page[0] == '%' && page[1] == '{') {
-            const char *end = strchr(page, '}');
-            if (!end || !put_tag(out, &nest, (dt_slice_t){page + 2, (apr_size_t)(end - page) - 2},
-                                 values)) {
-                return false;
+        at += plain;
+        if (at[0] == '%' && at[1] == '{') {
+            const char *end = strchr(at, '}');
+            wrong = end ? put_tag(filler, (dt_slice_t){at + 2, (apr_size_t)(end - at) - 2})
+                        : "there is no closing brace";
+            if (wrong) {
+                *page = at;
+                return wrong;
             }
-            page = end + 1;
+            at = end + 1;
         }
-        else if (*page) {
-            if (nest.shown == nest.depth) {
-                put(out, "%", 1);
+        else if (*at) {
+            if (filler->shown == filler->depth) {
+                put(&filler->out, "%", 1);
             }
-            page += page[1] == '%' ? 2 : 1;
+            at += at[1] == '%' ? 2 : 1;
         }
     }
-    return nest.depth == 0;
+    if (filler->depth > 0) {
+        *page = filler->open[filler->depth - 1].data - strlen("%{?");
+        return "this condition is not closed";
+    }
+    return NULL;
 }
 
-char *dt_text_page(apr_pool_t *pool, const char *page, const dt_text_value_t *values)
+char *dt_text_page(apr_pool_t *pool, const char *page, const char *const *names,
+                   const char *const *values)
 {
-    output_t out = {NULL, 0};
+    filler_t filler = {.names = names, .values = values};
+    const char *at = page;
+    char *data;
 
-    if (!fill(&out, page, values)) {
+    if (fill(&filler, &at)) {
         return NULL;
     }
-    out.data = apr_palloc(pool, out.len + 1);
-    out.len = 0;
-    (void)fill(&out, page, values);
-    out.data[out.len] = '\0';
-    return out.data;
+    data = apr_palloc(pool, filler.out.len + 1);
+    filler.out = (output_t){data, 0};
+    at = page;
+    (void)fill(&filler, &at);
+    data[filler.out.len] = '\0';
+    return data;
+}
+
+const char *dt_text_check(apr_pool_t *pool, const char *page, const char *const *names)
+{
+    filler_t filler = {.names = names};
+    const char *at = page;
+    const char *wrong = fill(&filler, &at);
+    apr_size_t tag;
+    int line = 1;
+
+    if (!wrong) {
+        return NULL;
+    }
+    for (const char *c = page; c < at; c++) {
+        line += *c == '\n';
+    }
+    tag = strcspn(at, "}\r\n");
+    tag += at[tag] == '}';
+    return apr_psprintf(pool, "line %d: %s: %s", line,
+                        dt_loggable(pool, (dt_slice_t){at, tag}, TAG_SHOWN), wrong);
 }

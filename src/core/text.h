@@ -17,18 +17,21 @@ const char *dt_text_tag(dt_language_t language);
 /** Escape for HTML text and quoted attributes: & < > " ' and controls. From pool. */
 char *dt_text_html(apr_pool_t *pool, const char *text);
 
-/** One value of a template; the list ends with a NULL name. */
-typedef struct dt_text_value_t {
-    const char *name;
-    const char *value; /* NULL: as empty */
-} dt_text_value_t;
-
 /**
  * Fill a page template: %{name} becomes the value, escaped for HTML; %{?name} … %{/name} stays
- * only when the value is not empty. A name nobody gave is empty. "%%" is a percent sign.
- * @return the page, from pool; NULL when the template is malformed (an open %{ or a condition
- *         that is not closed)
+ * only when the value is not empty. "%%" is a percent sign, and so is one before anything else
+ * than a brace.
+ * @param names  those there are, up to NULL
+ * @param values values[i] is the value of names[i]; NULL counts as empty
+ * @return the page, from pool; NULL when dt_text_check would complain
  */
-char *dt_text_page(apr_pool_t *pool, const char *page, const dt_text_value_t *values);
+char *dt_text_page(apr_pool_t *pool, const char *page, const char *const *names,
+                   const char *const *values);
+
+/**
+ * What is wrong with a page template, for whoever wrote it: "line 3: %{nmae}: there is no such
+ * name". From pool; NULL when nothing is.
+ */
+const char *dt_text_check(apr_pool_t *pool, const char *page, const char *const *names);
 
 #endif

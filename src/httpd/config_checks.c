@@ -2,6 +2,8 @@
 /* What one word of a directive must be, each rule once. */
 #include "httpd/config_types.h"
 
+#include "core/bind.h"
+#include "core/template.h"
 #include "core/url.h"
 #include "core/wire.h"
 
@@ -90,8 +92,18 @@ static const char *attribute_list(apr_pool_t *p, const char *more)
     return apr_pstrcat(p, "one of ", list, NULL);
 }
 
+/* A column, or an LDAP attribute with options (RFC 4512, section 2.5); which of the two is judged
+ * where the store is known. */
+static int is_column(const char *word)
+{
+    return !apr_isdigit(*word) && is_made_of(word, "_-;", 63);
+}
+
 static int is_attribute(const char *word)
 {
+    if (strncmp(word, "account.", 8) == 0) {
+        return is_column(word + 8);
+    }
     for (int i = 0; dt_member_attributes[i] != NULL; i++) {
         if (strcmp(word, dt_member_attributes[i]) == 0) {
             return 1;
@@ -102,13 +114,16 @@ static int is_attribute(const char *word)
 
 static const char *check_attribute(apr_pool_t *p, const char *word)
 {
-    return is_attribute(word) ? NULL : attribute_list(p, "");
+    return is_attribute(word)
+               ? NULL
+               : apr_pstrcat(p, attribute_list(p, ""), ", or account.NAME of the account", NULL);
 }
 const dth_check_t dth_is_attribute = {check_attribute};
 
 static const char *check_user_attribute(apr_pool_t *p, const char *word)
 {
-    static const char *const names[] = {"userid", "unionid", "mobile", "email", "job_number", NULL};
+    static const char *const names[] = {"account", "userid",     "unionid", "mobile",
+                                        "email",   "job_number", NULL};
 
     (void)p;
     for (int i = 0; names[i] != NULL; i++) {
@@ -116,7 +131,7 @@ static const char *check_user_attribute(apr_pool_t *p, const char *word)
             return NULL;
         }
     }
-    return "userid, unionid, mobile, email or job_number";
+    return "account, userid, unionid, mobile, email or job_number";
 }
 const dth_check_t dth_is_user_attribute = {check_user_attribute};
 
@@ -164,3 +179,50 @@ static const char *check_cookie_path(apr_pool_t *p, const char *word)
     return word[0] == '/' && is_made_of(word, "/-_.~%", 256) ? NULL : "a path such as / or /app";
 }
 const dth_check_t dth_is_cookie_path = {check_cookie_path};
+
+/* The administrator's own SQL: all there is to check is that it ends where it should. */
+static const char *check_filter(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return *word != '\0' && strchr(word, ';') == NULL && strstr(word, "--") == NULL &&
+                   strstr(word, "/*") == NULL
+               ? NULL
+               : "a condition as in WHERE, such as \"enabled = 1\", without \";\" and comments";
+}
+const dth_check_t dth_is_filter = {check_filter};
+
+static const char *check_column(apr_pool_t *p, const char *word)
+{
+    (void)p;
+    return is_column(word) ? NULL : "the name of a column or LDAP attribute";
+}
+const dth_check_t dth_is_column = {check_column};
+
+static const char *check_autobind(apr_pool_t *p, const dth_pair_t *pair)
+{
+    dt_match_t match;
+
+    if (!dt_bind_source(pair->name, &match)) {
+        return apr_psprintf(p,
+                            "\"%s\" must be mobile, email, org_email, job_number, userid or "
+                            "unionid: nothing else tells one person from another",
+                            pair->name);
+    }
+    return is_column(pair->value)
+               ? NULL
+               : apr_psprintf(p, "\"%s\" must be the name of a column or LDAP attribute",
+                              pair->value);
+}
+const dth_pair_check_t dth_is_autobind = {check_autobind, true};
+
+static const char *check_create(apr_pool_t *p, const dth_pair_t *pair)
+{
+    dt_template_t *template;
+    const char *wrong = dt_template_parse(p, pair->value, dt_bind_names, &template);
+
+    if (!is_column(pair->name)) {
+        return apr_psprintf(p, "\"%s\" must be the name of a column", pair->name);
+    }
+    return wrong == NULL ? NULL : apr_psprintf(p, "\"%s\": %s", pair->value, wrong);
+}
+const dth_pair_check_t dth_is_create = {check_create, false};

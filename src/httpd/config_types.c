@@ -16,14 +16,17 @@ const char *const dth_encoding_words[] = {"percent", "base64url", "raw", NULL};
 const char *const dth_store_words[] = {"cookie", NULL};
 const char *const dth_samesite_words[] = {"Lax", "Strict", "None", NULL};
 const char *const dth_secure_words[] = {"auto", "on", "off", NULL};
+const char *const dth_unbound_words[] = {"bind", "create", "deny", NULL};
+const char *const dth_sender_type_words[] = {"aliyun", "tencent", "http", NULL};
+const char *const dth_login_params_of_ours[] = {"client_id", "redirect_uri", "response_type",
+                                                "state", NULL};
 static const char *const endpoint_words[] = {"login", "api", "oapi", NULL};
 
 const dth_time_range_t dth_some_time = {APR_USEC_PER_SEC, 366 * 24 * APR_TIME_C(3600000000)};
 const dth_time_range_t dth_any_time = {0, 366 * 24 * APR_TIME_C(3600000000)};
 static const dth_time_range_t call_time = {1000, 60 * APR_USEC_PER_SEC};
 
-/* "a, b or c" of a list of words. */
-static const char *listed(apr_pool_t *p, const char *const *words)
+const char *dth_listed(apr_pool_t *p, const char *const *words)
 {
     const char *list = words[0];
 
@@ -33,8 +36,7 @@ static const char *listed(apr_pool_t *p, const char *const *words)
     return list;
 }
 
-/* Exactly count words of args, into word; NULL, or what is wrong. */
-static const char *take(apr_pool_t *p, const char *args, int count, const char **word)
+const char *dth_take_words(apr_pool_t *p, const char *args, int count, const char **word)
 {
     for (int i = 0; i < count; i++) {
         if (*args == '\0') {
@@ -63,7 +65,7 @@ static const char *check(apr_pool_t *p, const dth_row_t *row, const char *word)
 static const char *set_text(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_text_t *text = member;
-    const char *word, *wrong = take(p, args, 1, &word);
+    const char *word, *wrong = dth_take_words(p, args, 1, &word);
 
     if (wrong == NULL) {
         wrong = check(p, row, word);
@@ -82,7 +84,7 @@ static const char *set_choice(apr_pool_t *p, const dth_row_t *row, void *member,
 {
     dth_choice_t *choice = member;
     const char *const *words = row->details;
-    const char *word, *wrong = take(p, args, 1, &word);
+    const char *word, *wrong = dth_take_words(p, args, 1, &word);
 
     if (wrong != NULL) {
         return wrong;
@@ -93,7 +95,7 @@ static const char *set_choice(apr_pool_t *p, const dth_row_t *row, void *member,
             return NULL;
         }
     }
-    return apr_psprintf(p, "\"%s\" must be %s", word, listed(p, words));
+    return apr_psprintf(p, "\"%s\" must be %s", word, dth_listed(p, words));
 }
 
 const dth_type_t dth_type_choice = {sizeof(dth_choice_t), sizeof(dth_choice_t), set_choice, NULL};
@@ -102,8 +104,8 @@ const dth_type_t dth_type_choice = {sizeof(dth_choice_t), sizeof(dth_choice_t), 
 
 /* Not ap_timeout_parameter_parse: it takes units that the documentation does not name, and
  * "5minutes" for "5mi". */
-static const char *parse_time(apr_pool_t *p, const char *word, const dth_time_range_t *range,
-                              apr_interval_time_t *time)
+const char *dth_parse_time(apr_pool_t *p, const char *word, const dth_time_range_t *range,
+                           apr_interval_time_t *time)
 {
     static const struct {
         const char *name;
@@ -134,10 +136,10 @@ static const char *parse_time(apr_pool_t *p, const char *word, const dth_time_ra
 static const char *set_duration(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
     dth_duration_t *duration = member;
-    const char *word, *wrong = take(p, args, 1, &word);
+    const char *word, *wrong = dth_take_words(p, args, 1, &word);
 
     if (wrong == NULL) {
-        wrong = parse_time(p, word, row->details, &duration->time);
+        wrong = dth_parse_time(p, word, row->details, &duration->time);
     }
     duration->set = wrong == NULL;
     return wrong;
@@ -162,10 +164,10 @@ static const char *set_timeout(apr_pool_t *p, const dth_row_t *row, void *member
         const char *wrong;
 
         if (strncmp(word, "connect=", 8) == 0) {
-            wrong = parse_time(p, word + 8, &call_time, &new.connect);
+            wrong = dth_parse_time(p, word + 8, &call_time, &new.connect);
         }
         else if (strncmp(word, "total=", 6) == 0) {
-            wrong = parse_time(p, word + 6, &call_time, &new.total);
+            wrong = dth_parse_time(p, word + 6, &call_time, &new.total);
         }
         else {
             wrong = apr_psprintf(p, "\"%s\" must be connect=TIME or total=TIME", word);
@@ -259,7 +261,7 @@ static const char *set_endpoints(apr_pool_t *p, const dth_row_t *row, void *memb
                                  const char *args)
 {
     dth_endpoints_t *endpoints = member;
-    const char *word[2] = {NULL, NULL}, *must, *wrong = take(p, args, 2, word);
+    const char *word[2] = {NULL, NULL}, *must, *wrong = dth_take_words(p, args, 2, word);
 
     (void)row;
     if (wrong != NULL) {
@@ -272,7 +274,7 @@ static const char *set_endpoints(apr_pool_t *p, const dth_row_t *row, void *memb
         must = dth_base_url(p, word[1], &endpoints->url[i]);
         return must == NULL ? NULL : apr_psprintf(p, "\"%s\" must be %s", word[1], must);
     }
-    return apr_psprintf(p, "\"%s\" must be %s", word[0], listed(p, endpoint_words));
+    return apr_psprintf(p, "\"%s\" must be %s", word[0], dth_listed(p, endpoint_words));
 }
 
 const dth_type_t dth_type_endpoints = {sizeof(dth_endpoints_t), sizeof(const char *), set_endpoints,
@@ -282,22 +284,21 @@ const dth_type_t dth_type_endpoints = {sizeof(dth_endpoints_t), sizeof(const cha
 
 static const char *set_params(apr_pool_t *p, const dth_row_t *row, void *member, const char *args)
 {
-    static const char *const ours[] = {"client_id", "redirect_uri", "response_type", "state", NULL};
+    const char *const *ours = row->details; /* names that the module sets itself; or NULL */
     dth_params_t *params = member;
-    const char *word[2] = {NULL, NULL}, *wrong = take(p, args, 2, word);
+    const char *word[2] = {NULL, NULL}, *wrong = dth_take_words(p, args, 2, word);
 
-    (void)row;
     if (wrong != NULL) {
         return wrong;
     }
-    for (int i = 0; ours[i] != NULL; i++) {
+    for (int i = 0; ours != NULL && ours[i] != NULL; i++) {
         if (strcmp(word[0], ours[i]) == 0) {
             return apr_psprintf(p, "\"%s\" is set by the module itself; leave it out", word[0]);
         }
     }
     for (const char *c = word[0]; *c != '\0'; c++) {
-        if (!apr_isalnum(*c) && *c != '_') {
-            return apr_psprintf(p, "\"%s\" must be a parameter name of letters, digits and \"_\"",
+        if (!apr_isalnum(*c) && *c != '_' && *c != '-') {
+            return apr_psprintf(p, "\"%s\" must be a name of letters, digits, \"_\" and \"-\"",
                                 word[0]);
         }
     }

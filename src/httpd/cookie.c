@@ -22,6 +22,12 @@ static bool keep(request_rec *r, dth_req_t *req, dt_slice_t name, dt_slice_t val
         }
         return true;
     }
+    if (name.len == names->bind_len && memcmp(name.data, names->bind, name.len) == 0) {
+        if (req->bind.len == 0) {
+            req->bind = value;
+        }
+        return true;
+    }
     if (name.len > names->ticket_len && memcmp(name.data, names->ticket, names->ticket_len) == 0) {
         if (req->tickets == NULL) {
             req->tickets = apr_palloc(r->pool, DT_TICKETS_READ * sizeof(*req->tickets));
@@ -58,7 +64,7 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
     char *kept = NULL, *end = NULL;
 
     if (header == NULL || strstr(header, req->site->cookies[req->secure].session) == NULL) {
-        return; /* the ticket's name begins with the session's */
+        return; /* the other names begin with the session's */
     }
     while (*at != '\0') {
         const char *start = at + strspn(at, BETWEEN " \t");
@@ -136,4 +142,17 @@ void dth_cookie_set_tickets(request_rec *r, const dth_req_t *req, const dt_ticke
                          changes->value != NULL ? changes->value : "", names->ticket_as,
                          changes->value != NULL ? "; Max-Age=" APR_STRINGIFY(86400) : CLEARED));
     }
+}
+
+void dth_cookie_set_bind(request_rec *r, const dth_req_t *req, const char *token)
+{
+    const dth_cookies_t *names = &req->site->cookies[req->secure];
+    apr_pool_t *pool = dth_request_initial(r)->pool;
+
+    if (token == NULL) {
+        set(r, apr_pstrcat(pool, names->bind, "=", names->ticket_as, CLEARED, NULL));
+        return;
+    }
+    set(r, apr_psprintf(pool, "%s=%s%s; Max-Age=%" APR_TIME_T_FMT, names->bind, token,
+                        names->ticket_as, apr_time_sec(req->site->login.ticket_lifetime)));
 }

@@ -22,4 +22,7 @@ void dth_cookie_clear_session(request_rec *r, const dth_req_t *req);
 void dth_cookie_set_tickets(request_rec *r, const dth_req_t *req,
                             const dt_ticket_cookie_t *changes);
 
+/** Set the bind ticket's cookie to token (NUL-terminated); NULL deletes it. */
+void dth_cookie_set_bind(request_rec *r, const dth_req_t *req, const char *token);
+
 #endif

@@ -26,6 +26,9 @@ static const dth_endpoint_t endpoints[] = {
     {"/callback", "GET", dth_ep_callback},
     {"/logout", "GET, POST", dth_ep_logout},
     {"/session", "GET, HEAD", dth_ep_session},
+    {"/bind", "GET, HEAD", dth_ep_bind, .codes = true},
+    {"/bind/code", "POST", dth_ep_bind_code, .codes = true},
+    {"/bind/verify", "POST", dth_ep_bind_verify, .codes = true},
 };
 
 static const dth_endpoint_t not_found = {NULL, NULL, answer_not_found};
@@ -43,7 +46,8 @@ static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
         return NULL;
     }
     for (apr_size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++) {
-        if (strcmp(name, endpoints[i].name) == 0) {
+        if (strcmp(name, endpoints[i].name) == 0 &&
+            (!endpoints[i].codes || site->login.codes.sender != NULL)) {
             return &endpoints[i];
         }
     }

@@ -10,6 +10,7 @@ typedef struct dth_endpoint_t {
     const char *name;  /* with its slash */
     const char *allow; /* the methods it takes, for Allow */
     int (*answer)(request_rec *r, dth_req_t *req);
+    bool codes; /* only there when the site sends verification codes */
 } dth_endpoint_t;
 
 /**
@@ -28,6 +29,21 @@ int dth_ep_login(request_rec *r, dth_req_t *req);
 int dth_ep_callback(request_rec *r, dth_req_t *req);
 int dth_ep_logout(request_rec *r, dth_req_t *req);
 int dth_ep_session(request_rec *r, dth_req_t *req);
+int dth_ep_bind(request_rec *r, dth_req_t *req);
+int dth_ep_bind_code(request_rec *r, dth_req_t *req);
+int dth_ep_bind_verify(request_rec *r, dth_req_t *req);
+
+/** Let a person in who has just signed in: the session cookie, and a line in the log. */
+void dth_ep_admit(request_rec *r, const dth_req_t *req, const dt_way_t *way);
+
+/** Say in the log when the audit has no row of what happened. */
+void dth_ep_unaudited(request_rec *r, const dt_way_t *way);
+
+/** Whether the browser holds a bind ticket that is still good: then the bind page goes on. */
+bool dth_ep_bind_is_open(request_rec *r, const dth_req_t *req);
+
+/** The address of the bind page. */
+const char *dth_ep_bind_path(request_rec *r, const dth_req_t *req);
 
 /** The safe return address of the query's "return" field; NULL when there is no such field. */
 const char *dth_endpoint_return(request_rec *r);

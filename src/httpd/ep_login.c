@@ -43,6 +43,30 @@ static apr_status_t read_query(request_rec *r, dt_callback_t *query)
     return rv;
 }
 
+void dth_ep_admit(request_rec *r, const dth_req_t *req, const dt_way_t *way)
+{
+    const char *user_id = dt_loggable(r->pool, dt_slice(way->member->user_id), 64);
+    const char *uid = way->uid == NULL ? NULL : dt_loggable(r->pool, dt_slice(way->uid), 64);
+
+    dth_cookie_set_session(r, req, way->session.data);
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0030) "signed in: userid %s%s%s", user_id,
+                  uid != NULL ? ", account " : "", uid != NULL ? uid : "");
+    if (way->dropped_attributes > 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                      DTNO(0031) "%d of DingTalkAttributes did not fit into the session of "
+                                 "userid %s",
+                      way->dropped_attributes, user_id);
+    }
+}
+
+void dth_ep_unaudited(request_rec *r, const dt_way_t *way)
+{
+    if (way->unaudited) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      DTNO(0033) "the audit in the database has no row of this");
+    }
+}
+
 /* A page of the callback: a live session may go on, others may start again. */
 static int refuse(request_rec *r, dth_req_t *req, const dt_result_t *result, const dt_way_t *way,
                   bool signed_in)
@@ -74,25 +98,26 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
     dt_login_finish(&req->site->login, &call, &tickets, dth_request_url(r, req, path), &query,
                     signed_in, &way, &result);
     dth_cookie_set_tickets(r, req, way.tickets);
+    dth_ep_unaudited(r, &way);
     switch (result.what) {
     case DT_SIGNED_IN:
         if (way.session.len > 0) {
-            dth_cookie_set_session(r, req, way.session.data);
-            ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0030) "signed in: userid %s",
-                          dt_loggable(r->pool, dt_slice(way.member->user_id), 64));
-        }
-        if (way.dropped_attributes > 0) {
-            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                          DTNO(0031) "%d of DingTalkAttributes did not fit into the session of "
-                                     "userid %s",
-                          way.dropped_attributes,
-                          dt_loggable(r->pool, dt_slice(way.member->user_id), 64));
+            dth_ep_admit(r, req, &way);
         }
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, way.location);
+    case DT_BIND:
+        dth_cookie_set_bind(r, req, way.bind_ticket.data);
+        return dth_page_redirect(r, req, HTTP_SEE_OTHER, dth_ep_bind_path(r, req));
     case DT_AGAIN:
         ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r, DTNO(0032) "sign-in started again: %s",
                       result.why->name);
         return dth_page_redirect(r, req, HTTP_MOVED_TEMPORARILY, way.location);
+    case DT_NOTHING:
+        /* The callback that led to the bind page, once more: its ticket is used up. */
+        if (!signed_in && dth_ep_bind_is_open(r, req)) {
+            return dth_page_redirect(r, req, HTTP_SEE_OTHER, dth_ep_bind_path(r, req));
+        }
+        return refuse(r, req, &result, &way, signed_in);
     default:
         return refuse(r, req, &result, &way, signed_in);
     }

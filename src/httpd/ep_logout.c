@@ -27,7 +27,7 @@ static bool is_wanted(const request_rec *r)
 
 int dth_ep_logout(request_rec *r, dth_req_t *req)
 {
-    const dt_store_t *store = req->site->login.store;
+    const dt_store_t *store = req->site->login.admit.store;
     const char *return_to = dth_endpoint_return(r);
     dt_call_t call = dth_request_call(r, req);
     dt_tickets_t tickets;

@@ -28,7 +28,7 @@ static json_t *describe(const dth_req_t *req, apr_time_t now)
     dt_attribute_t attribute;
     json_t *attributes = json_object(), *root = json_object(), *name = NULL;
 
-    dt_session_left(session, &req->site->login.lifetimes, now, &absolute, &idle);
+    dt_session_left(session, &req->site->login.admit.lifetimes, now, &absolute, &idle);
     while (dt_attribute_next(&cursor, &attribute)) {
         json_object_set_new(attributes, attribute.name.data, text(attribute.value));
     }

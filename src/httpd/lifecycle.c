@@ -5,25 +5,24 @@
 #include "core/bytes.h"
 #include "core/seal.h"
 #include "httpd/caching.h"
+#include "httpd/providers.h"
 #include "httpd/secret.h"
 #include "httpd/state.h"
-#include "provider/apptoken.h"
-#include "provider/curl.h"
-#include "provider/store_cookie.h"
+#include "httpd/sweep.h"
 
 #include <apr_atomic.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 #include <http_core.h>
-#include <ap_mpm.h>
 
 #include <string.h>
 
 /* The only writable statics of the module. Set while there is one thread, read-only after. */
 static struct {
     apr_array_header_t *sites;   /* of dth_site_t *, in pconf */
-    apr_array_header_t *plugs;   /* of const dt_plug_t *, in pconf: each provider once */
+    dth_providers_t *made;       /* in pconf */
+    dth_sweep_t *sweep;          /* in pconf; NULL without sites */
     ap_filter_rec_t *caching;    /* httpd's */
     volatile apr_uint32_t *turn; /* counts sign-ins, in memory that all children share */
 #if APR_HAS_THREADS
@@ -46,8 +45,9 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)plog;
     (void)ptemp;
     process.sites = NULL;
+    process.sweep = NULL;
     process.turn = NULL;
-    process.plugs = apr_array_make(pconf, 8, sizeof(const dt_plug_t *));
+    process.made = dth_providers_none(pconf);
     /* Behind mod_expires and mod_headers, in front of mod_cache, which saves at CONTENT_SET + 1. */
     process.caching = ap_register_output_filter(DTH_CACHING_FILTER, dth_caching_filter, NULL,
                                                 AP_FTYPE_CONTENT_SET);
@@ -116,67 +116,7 @@ static const char *make_keyring(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t
     return NULL;
 }
 
-/* An earlier site of the same app and time limits, whose providers serve this one too: one pool
- * of connections, and one app token however many virtual hosts there are. */
-static const dth_site_t *find_twin(const dth_site_t *site)
-{
-    for (int i = 0; i < process.sites->nelts; i++) {
-        const dth_site_t *other = APR_ARRAY_IDX(process.sites, i, dth_site_t *);
-
-        if (other == site) {
-            break;
-        }
-        if (strcmp(other->app.client_id, site->app.client_id) == 0 &&
-            strcmp(other->app.client_secret, site->app.client_secret) == 0 &&
-            strcmp(other->app.api_url, site->app.api_url) == 0 &&
-            other->conf->timeout.connect == site->conf->timeout.connect &&
-            other->conf->timeout.total == site->conf->timeout.total) {
-            return other;
-        }
-    }
-    return NULL;
-}
-
-/* Half of a child's threads may wait for DingTalk; the others serve those who are signed in. */
-static int calls_in_flight(void)
-{
-    int threads = 0;
-
-    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS || threads < 2) {
-        return 1;
-    }
-    return threads / 2 < DT_CURL_CONNECTIONS ? threads / 2 : DT_CURL_CONNECTIONS;
-}
-
-static const char *make_providers(apr_pool_t *pconf, dth_site_t *site)
-{
-    const dth_site_t *twin = find_twin(site);
-    dt_client_t *client = &site->login.client;
-    dt_curl_limits_t limits = {.connect_timeout = site->conf->timeout.connect,
-                               .total_timeout = site->conf->timeout.total,
-                               .max_connections = calls_in_flight(),
-                               .user_agent = "mod_auth_dingtalk/" DT_VERSION};
-    apr_status_t rv;
-
-    site->login.store = dt_store_cookie_create(pconf, site->login.keys);
-    if (twin != NULL) {
-        client->http = twin->login.client.http;
-        client->tokens = twin->login.client.tokens;
-        return NULL;
-    }
-    rv = dt_curl_create(pconf, &limits, &client->http);
-    if (rv == APR_SUCCESS) { /* a fetch is one call, or two when DingTalk says it is busy */
-        rv = dt_apptoken_create(pconf, 3 * limits.total_timeout, &client->tokens);
-    }
-    if (rv != APR_SUCCESS) {
-        return apr_psprintf(pconf, "DingTalkTimeout: connections cannot be made: %pm", &rv);
-    }
-    APR_ARRAY_PUSH(process.plugs, const dt_plug_t *) = &client->http->plug;
-    APR_ARRAY_PUSH(process.plugs, const dt_plug_t *) = &client->tokens->plug;
-    return NULL;
-}
-
-static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t *site)
+static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s, dth_site_t *site)
 {
     dt_slice_t secret;
     const char *wrong = dth_secret_read(pconf, site->conf->client_secret, &secret);
@@ -192,7 +132,7 @@ static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t *si
                             site->conf->state_dir, &rv);
     }
     wrong = make_keyring(pconf, ptemp, site);
-    return wrong != NULL ? wrong : make_providers(pconf, site);
+    return wrong != NULL ? wrong : dth_providers_make(pconf, process.made, s, site);
 }
 
 static apr_status_t make_turn(apr_pool_t *pconf)
@@ -223,12 +163,13 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     }
     for (int i = 0; i < process.sites->nelts; i++) {
         dth_site_t *site = APR_ARRAY_IDX(process.sites, i, dth_site_t *);
-        const char *wrong = complete(pconf, ptemp, site);
+        const char *wrong = complete(pconf, ptemp, s, site);
 
         if (wrong != NULL) {
             return refuse(s, site, wrong);
         }
     }
+    process.sweep = dth_sweep_register(pconf, s, process.made);
     return OK;
 }
 
@@ -287,13 +228,8 @@ dt_scratch_t *dth_lifecycle_scratch(void)
 
 void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv = dth_providers_start(process.made, pchild);
 
-    for (int i = 0; rv == APR_SUCCESS && i < process.plugs->nelts; i++) {
-        const dt_plug_t *plug = APR_ARRAY_IDX(process.plugs, i, const dt_plug_t *);
-
-        rv = plug->start == NULL ? APR_SUCCESS : plug->start(plug->self, pchild);
-    }
 #if APR_HAS_THREADS
     if (rv == APR_SUCCESS) {
         rv = apr_threadkey_private_create(&process.thread, end_thread, pchild);
@@ -301,6 +237,9 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 #else
     process.scratch = dt_scratch_create(pchild);
 #endif
+    if (rv == APR_SUCCESS && process.sweep != NULL) {
+        dth_sweep_start(process.sweep, pchild);
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(
             APLOG_MARK, APLOG_CRIT, rv, s,

@@ -4,7 +4,6 @@
 
 #include "core/bytes.h"
 #include "core/text.h"
-#include "httpd/pages.inc"
 
 #include <apr_strings.h>
 #include <http_protocol.h>
@@ -13,19 +12,27 @@
 #include <string.h>
 
 #define ID_BYTES 6
+#define NONCE_BYTES 16
 #define RETRY_AFTER "30" /* seconds: longer than a hiccup, short enough to wait for */
+
+/* len random bytes in hex, or NULL. */
+static const char *make_random(apr_pool_t *pool, apr_size_t len)
+{
+    unsigned char random[NONCE_BYTES];
+
+    return dt_random(random, len) == APR_SUCCESS ? dt_hex(pool, random, len) : NULL;
+}
 
 /* A number that stands on the page and in the log. */
 static const char *make_id(apr_pool_t *pool)
 {
-    unsigned char random[ID_BYTES];
+    const char *id = make_random(pool, ID_BYTES);
 
-    return dt_random(random, sizeof(random)) == APR_SUCCESS ? dt_hex(pool, random, sizeof(random))
-                                                            : "unavailable";
+    return id != NULL ? id : "unavailable";
 }
 
-/* Headers go where error answers and redirects keep them. */
-static void set_headers(request_rec *r, const dth_req_t *req, const char *nonce)
+/* Headers go where error answers and redirects keep them. own is what the page brings with it. */
+static void set_headers(request_rec *r, const dth_req_t *req, const char *own)
 {
     apr_table_t *headers = r->err_headers_out;
     const char *dest = apr_table_get(r->headers_in, "Sec-Fetch-Dest");
@@ -39,9 +46,8 @@ static void set_headers(request_rec *r, const dth_req_t *req, const char *nonce)
                    apr_pstrcat(r->pool,
                                "default-src 'none'; base-uri 'none'; "
                                "frame-ancestors ",
-                               framers, "; form-action 'self' ", req->site->login_origin,
-                               nonce != NULL ? "; style-src 'nonce-" : "",
-                               nonce != NULL ? nonce : "", nonce != NULL ? "'" : "", NULL));
+                               framers, "; form-action 'self' ", req->site->login_origin, own,
+                               NULL));
 }
 
 static int send_answer(request_rec *r, const dth_req_t *req, int status, const char *type,
@@ -57,6 +63,9 @@ static int send_answer(request_rec *r, const dth_req_t *req, int status, const c
     apr_table_unset(r->headers_in, "Range"); /* a part of our answer is of no use to anybody */
     ap_set_content_type(r, type);
     ap_set_content_length(r, (apr_off_t)len);
+    if (status == HTTP_SERVICE_UNAVAILABLE) {
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+    }
     if (req->endpoint_of != r) {
         /* Before the handler phase httpd has not asked for filters: "Header always" of mod_headers,
          * such as HSTS, is for this answer too. */
@@ -68,23 +77,70 @@ static int send_answer(request_rec *r, const dth_req_t *req, int status, const c
 
 int dth_page_redirect(request_rec *r, const dth_req_t *req, int status, const char *location)
 {
-    set_headers(r, req, NULL);
+    set_headers(r, req, "");
     apr_table_setn(r->err_headers_out, "Location", location);
     return send_answer(r, req, status, "text/plain; charset=utf-8", "");
 }
 
 int dth_page_json(request_rec *r, const dth_req_t *req, int status, const char *json)
 {
-    set_headers(r, req, NULL);
-    if (status == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
-    }
+    set_headers(r, req, "");
     return send_answer(r, req, status, "application/json", json);
 }
 
-static int status_of(dt_what_t what)
+int dth_page_json_value(request_rec *r, const dth_req_t *req, int status, json_t *value)
 {
-    switch (what) {
+    char *dump = json_dumps(value, JSON_COMPACT);
+    const char *json = dump != NULL ? apr_pstrdup(r->pool, dump) : NULL;
+
+    free(dump);
+    json_decref(value);
+    return json != NULL
+               ? dth_page_json(r, req, status, json)
+               : dth_page_json(r, req, HTTP_SERVICE_UNAVAILABLE, "{\"error\":\"unavailable\"}");
+}
+
+dt_language_t dth_page_language(request_rec *r)
+{
+    return dt_text_language(apr_table_get(r->headers_in, "Accept-Language"));
+}
+
+/* What a page may do beside being read: its style, and for the bind page its script. */
+static const char *own_policy(apr_pool_t *pool, const dth_req_t *req, const char *page,
+                              const char *nonce)
+{
+    const char *style = apr_pstrcat(pool, "; style-src 'nonce-", nonce, "'", NULL);
+
+    return page != req->site->pages.bind ? style
+                                         : apr_pstrcat(pool, style, "; script-src 'nonce-", nonce,
+                                                       "'; connect-src 'self'", NULL);
+}
+
+int dth_page_html(request_rec *r, const dth_req_t *req, int status, const char *page,
+                  const char *values[DTH_VALUES])
+{
+    dt_language_t language = dth_page_language(r);
+    const char *nonce = make_random(r->pool, NONCE_BYTES), *html;
+
+    values[DTH_VALUE_LANG] = dt_text_tag(language);
+    values[DTH_VALUE_EN] = language == DT_EN ? "yes" : NULL;
+    values[DTH_VALUE_ZH] = language == DT_ZH ? "yes" : NULL;
+    values[DTH_VALUE_NONCE] = nonce;
+    html = dt_text_page(r->pool, page, dth_value_names, values);
+    set_headers(r, req, nonce != NULL ? own_policy(r->pool, req, page, nonce) : "");
+    apr_table_setn(r->err_headers_out, "Content-Language", values[DTH_VALUE_LANG]);
+    apr_table_mergen(r->err_headers_out, "Vary", "Accept-Language");
+    /* Pages were checked when they were loaded. */
+    return send_answer(r, req, status, "text/html; charset=utf-8",
+                       html != NULL ? html : values[DTH_VALUE_TITLE]);
+}
+
+int dth_page_status(const dt_result_t *result)
+{
+    if (result->why == &dt_whys[DT_WHY_TOO_MANY]) {
+        return HTTP_TOO_MANY_REQUESTS;
+    }
+    switch (result->what) {
     case DT_SIGNED_IN:
     case DT_NOTICE:
         return HTTP_OK;
@@ -134,60 +190,45 @@ static void log_result(request_rec *r, const char *id, const dt_result_t *result
     case DT_NOTHING:
     case DT_AGAIN:
         ap_log_rerror(APLOG_MARK, level_of(result), 0, r,
-                      DTNO(0022) "nothing to continue: %s%s [error id %s]%s", name, detail, id,
-                      admin);
+                      DTNO(0022) "no way on from here: %s%s%s [error id %s]%s", name, detail, who,
+                      id, admin);
         break;
     default:
         ap_log_rerror(APLOG_MARK, level_of(result), 0, r, DTNO(0023) "%s [error id %s]", name, id);
     }
 }
 
-/* Labels of what a page offers. */
-static const struct {
-    const char *sign_in, *go_on, *sign_out, *id;
-} labels[DT_LANGUAGES] = {
-    [DT_EN] = {"Sign in with DingTalk", "Go on", "Sign out", "Number for your administrator"},
-    [DT_ZH] = {"使用钉钉登录", "继续访问", "退出登录", "供管理员查询的编号"},
-};
+const char *dth_page_report(request_rec *r, const dt_result_t *result, const dt_member_t *member)
+{
+    const char *id = make_id(r->pool);
+
+    log_result(r, id, result, member);
+    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
+    return id;
+}
 
 int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_result_t *result,
                     const dt_member_t *member, const dth_offer_t *offer)
 {
-    dt_language_t language = dt_text_language(apr_table_get(r->headers_in, "Accept-Language"));
-    const dt_words_t *words = &result->why->words[language];
-    const char *id = make_id(r->pool), *nonce = make_id(r->pool);
-    const dt_text_value_t values[] = {{"lang", dt_text_tag(language)},
-                                      {"nonce", nonce},
-                                      {"title", words->title},
-                                      {"text", words->text},
-                                      {"sign_in", offer->sign_in},
-                                      {"sign_in_label", labels[language].sign_in},
-                                      {"go_on", offer->go_on},
-                                      {"reload", offer->reload},
-                                      {"go_on_label", labels[language].go_on},
-                                      {"sign_out", offer->sign_out},
-                                      {"sign_out_label", labels[language].sign_out},
-                                      {"error_id", result->what == DT_NOTICE ? NULL : id},
-                                      {"error_id_label", labels[language].id},
-                                      {NULL, NULL}};
-    const char *html = dt_text_page(r->pool, page_message, values);
+    const dt_words_t *words = &result->why->words[dth_page_language(r)];
+    const char *id = dth_page_report(r, result, member);
+    const char *values[DTH_VALUES] = {
+        [DTH_VALUE_TITLE] = words->title,
+        [DTH_VALUE_TEXT] = words->text,
+        [DTH_VALUE_SIGN_IN] = offer->sign_in,
+        [DTH_VALUE_GO_ON] = offer->go_on,
+        [DTH_VALUE_SIGN_OUT] = offer->sign_out,
+        [DTH_VALUE_RELOAD] = offer->reload,
+        [DTH_VALUE_ERROR_ID] = result->what == DT_NOTICE ? NULL : id,
+    };
 
-    log_result(r, id, result, member);
-    set_headers(r, req, nonce);
-    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
-    apr_table_setn(r->err_headers_out, "Content-Language", dt_text_tag(language));
-    apr_table_mergen(r->err_headers_out, "Vary", "Accept-Language");
     if (status == 0) {
-        status = status_of(result->what);
-    }
-    if (status == HTTP_SERVICE_UNAVAILABLE) {
-        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+        status = dth_page_status(result);
     }
     if (status == HTTP_UNAUTHORIZED) {
         apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
     }
-    return send_answer(r, req, status, "text/html; charset=utf-8",
-                       html != NULL ? html : words->title);
+    return dth_page_html(r, req, status, req->site->pages.message, values);
 }
 
 const char *dth_page_login_path(request_rec *r, const dth_req_t *req, const char *return_to)

@@ -5,6 +5,8 @@
 
 #include "httpd/request.h"
 
+#include <jansson.h>
+
 /**
  * Every function here sends a complete answer and returns DONE, which ends the request in any
  * phase: the protected resource is never run, so none of it can follow in the body. All answers
@@ -17,6 +19,30 @@ int dth_page_redirect(request_rec *r, const dth_req_t *req, int status, const ch
 /** JSON text. */
 int dth_page_json(request_rec *r, const dth_req_t *req, int status, const char *json);
 
+/** A JSON value, which is freed. */
+int dth_page_json_value(request_rec *r, const dth_req_t *req, int status, json_t *value);
+
+/** The language of the person, for a page or JSON that is shown to them. */
+dt_language_t dth_page_language(request_rec *r);
+
+/**
+ * Fill a page and send it.
+ * @param page   of req->site->pages; that of bind.html may run its own script
+ * @param values of the page; language and nonce are filled in here
+ */
+int dth_page_html(request_rec *r, const dth_req_t *req, int status, const char *page,
+                  const char *values[DTH_VALUES]);
+
+/** The HTTP status of a result. */
+int dth_page_status(const dt_result_t *result);
+
+/**
+ * Log once why somebody gets no further, beside an error id that goes into a header.
+ * @param member who it is about, or NULL
+ * @return the error id, for the answer itself
+ */
+const char *dth_page_report(request_rec *r, const dt_result_t *result, const dt_member_t *member);
+
 /** What a page offers the person to do; NULL for what it does not. */
 typedef struct dth_offer_t {
     const char *sign_in;  /* address of a link that signs in */
@@ -26,8 +52,8 @@ typedef struct dth_offer_t {
 } dth_offer_t;
 
 /**
- * The page of a result, in the person's language. What it says is logged here, once, beside an
- * error id that the page shows. The HTTP status follows from result->what, unless given.
+ * The page of a result, in the person's language, reported as by dth_page_report: the page shows
+ * the error id. The HTTP status is that of dth_page_status, unless given.
  * @param status 0, or the status for a reason that needs another than its kind
  * @param member who it is about, for the log, or NULL
  */

@@ -98,7 +98,9 @@ dt_call_t dth_request_call(request_rec *r, const dth_req_t *req)
     return (dt_call_t){.pool = r->pool,
                        .now = r->request_time,
                        .host = audience(r, req->site),
-                       .scratch = dth_lifecycle_scratch()};
+                       .scratch = dth_lifecycle_scratch(),
+                       .address = r->useragent_ip,
+                       .glue = r};
 }
 
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
@@ -135,10 +137,10 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
     }
     call = dth_request_call(initial, req); /* in the pool where the session is kept */
     for (int i = 0; i < req->token_count; i++) {
-        apr_status_t rv = dt_session_load(login->store, &call, req->tokens[i], &req->session);
+        apr_status_t rv = dt_session_load(login->admit.store, &call, req->tokens[i], &req->session);
 
         if (rv == APR_SUCCESS &&
-            dt_session_age(&req->session, &login->lifetimes, call.now) != DT_AGE_DEAD) {
+            dt_session_age(&req->session, &login->admit.lifetimes, call.now) != DT_AGE_DEAD) {
             req->found = DTH_LIVE;
             break;
         }
@@ -161,13 +163,13 @@ void dth_request_renew(request_rec *r, dth_req_t *req)
     apr_status_t rv;
 
     if (req->renewed ||
-        dt_session_age(&session, &login->lifetimes, initial->request_time) != DT_AGE_DUE) {
+        dt_session_age(&session, &login->admit.lifetimes, initial->request_time) != DT_AGE_DUE) {
         return;
     }
     req->renewed = true;
     call = dth_request_call(initial, req);
     session.seen = call.now;
-    rv = dt_session_save(login->store, &call, &login->lifetimes, &session, &token);
+    rv = dt_session_save(login->admit.store, &call, &login->admit.lifetimes, &session, &token);
     if (rv != APR_SUCCESS) { /* the old one is still good: nothing is lost but time */
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, DTNO(0011) "a session cannot be renewed");
         return;

@@ -31,6 +31,7 @@ typedef struct dth_req_t {
     int token_count;
     dt_slice_t *tickets; /* ticket cookies as sent, or NULL */
     int ticket_count;
+    dt_slice_t bind; /* the bind ticket as sent; empty when there is none */
     dth_found_t found;
     dt_session_t session; /* when found is DTH_LIVE */
     bool renewed;

@@ -117,3 +117,14 @@ const char *dth_secret_read(apr_pool_t *p, const dth_secret_ref_t *ref, dt_slice
     *value = dt_slice(line);
     return NULL;
 }
+
+const char *dth_secret_peek(apr_pool_t *p, const dth_secret_ref_t *ref, dt_slice_t *value)
+{
+    const char *wrong = NULL;
+
+    *value = (dt_slice_t){NULL, 0};
+    if (ref != NULL && !dth_secret_is_command(ref)) {
+        wrong = dth_secret_read(p, ref, value);
+    }
+    return wrong == NULL ? NULL : apr_pstrcat(p, ref->directive, ": ", wrong, NULL);
+}

@@ -19,4 +19,12 @@ bool dth_secret_is_command(const dth_secret_ref_t *ref);
  */
 const char *dth_secret_read(apr_pool_t *p, const dth_secret_ref_t *ref, dt_slice_t *value);
 
+/**
+ * Read a secret that can be read without running anything, to see whether it is good.
+ * @param ref   may be NULL
+ * @param value empty for commands and NULL
+ * @return NULL, or what is wrong, beginning with the directive's name
+ */
+const char *dth_secret_peek(apr_pool_t *p, const dth_secret_ref_t *ref, dt_slice_t *value);
+
 #endif

@@ -7,6 +7,8 @@
 #include "httpd/export.h"
 #include "httpd/lifecycle.h"
 #include "httpd/secret.h"
+#include "httpd/site_bind.h"
+#include "httpd/site_codes.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -60,8 +62,10 @@ static void make_cookies(apr_pool_t *p, const dth_server_t *conf, int secure,
     /* A Strict ticket would not come back from DingTalk's page: that is another site's link. */
     cookies->session = name;
     cookies->ticket = apr_pstrcat(p, name, "-ticket-", NULL);
+    cookies->bind = apr_pstrcat(p, name, "-bind", NULL);
     cookies->session_len = strlen(cookies->session);
     cookies->ticket_len = strlen(cookies->ticket);
+    cookies->bind_len = strlen(cookies->bind);
     cookies->session_as = attributes(p, conf->cookie_path, conf->cookie_domain, samesite, secure);
     cookies->ticket_as = attributes(p, "/", NULL,
                                     samesite == DTH_SAMESITE_STRICT ? DTH_SAMESITE_LAX : samesite,
@@ -167,23 +171,12 @@ static void make_app(apr_pool_t *p, dth_site_t *site)
     site->login_origin = login.text;
 }
 
-/* A secret that can be read without running anything; *value is empty for the others. */
-static const char *peek(apr_pool_t *ptemp, const dth_secret_ref_t *ref, dt_slice_t *value)
-{
-    const char *wrong = NULL;
-
-    *value = (dt_slice_t){NULL, 0};
-    if (ref != NULL && !dth_secret_is_command(ref)) {
-        wrong = dth_secret_read(ptemp, ref, value);
-    }
-    return wrong == NULL ? NULL : apr_pstrcat(ptemp, ref->directive, ": ", wrong, NULL);
-}
-
 static const char *check_keys(apr_pool_t *ptemp, const dth_server_t *conf)
 {
     for (int i = 0; conf->keys != NULL && i < conf->keys->nelts; i++) {
         dt_slice_t value;
-        const char *wrong = peek(ptemp, &APR_ARRAY_IDX(conf->keys, i, dth_secret_ref_t), &value);
+        const char *wrong =
+            dth_secret_peek(ptemp, &APR_ARRAY_IDX(conf->keys, i, dth_secret_ref_t), &value);
 
         if (wrong != NULL) {
             return wrong;
@@ -202,10 +195,10 @@ static const char *check_keys(apr_pool_t *ptemp, const dth_server_t *conf)
 static const char *check_events(apr_pool_t *ptemp, const dth_server_t *conf)
 {
     dt_slice_t value;
-    const char *wrong = peek(ptemp, conf->event_token, &value);
+    const char *wrong = dth_secret_peek(ptemp, conf->event_token, &value);
 
     if (wrong == NULL) {
-        wrong = peek(ptemp, conf->event_aes_key, &value);
+        wrong = dth_secret_peek(ptemp, conf->event_aes_key, &value);
     }
     if (wrong != NULL) {
         return wrong;
@@ -224,7 +217,7 @@ static const char *check_events(apr_pool_t *ptemp, const dth_server_t *conf)
 static const char *check_secrets(apr_pool_t *ptemp, const dth_server_t *conf)
 {
     dt_slice_t value;
-    const char *wrong = peek(ptemp, conf->client_secret, &value);
+    const char *wrong = dth_secret_peek(ptemp, conf->client_secret, &value);
 
     if (wrong == NULL) {
         wrong = check_keys(ptemp, conf);
@@ -243,6 +236,50 @@ static const char *check_required(const dth_server_t *conf)
                "come in";
     }
     return NULL;
+}
+
+static dt_admit_t make_admit(apr_pool_t *p, dth_server_t *conf)
+{
+    bool accounts = dth_choice(conf->accounts.kind) != DTH_ACCOUNTS_NONE;
+
+    if (conf->remote_user == NULL) {
+        conf->remote_user = accounts ? "account" : "userid";
+    }
+    return (dt_admit_t){.lifetimes = {.absolute = conf->session_lifetime.time,
+                                      .idle = conf->session_idle.time},
+                        .remote_user = conf->remote_user,
+                        .attributes = make_attributes(p, conf)};
+}
+
+static const char *make_pages(apr_pool_t *p, dth_site_t *site)
+{
+    const char *folder = site->conf->pages;
+    const char *wrong;
+
+    folder = folder == NULL ? NULL : ap_server_root_relative(p, folder);
+    wrong = dth_pages_load(p, folder, &site->pages);
+    return wrong == NULL ? NULL : apr_pstrcat(p, "DingTalkPages: ", wrong, NULL);
+}
+
+/* --- the database --- */
+
+static void make_database(apr_pool_t *p, dth_server_t *conf)
+{
+    if (conf->database.driver == NULL) {
+        conf->database =
+            (dth_database_t){"sqlite3", apr_pstrcat(p, conf->state_dir, "/dingtalk.db", NULL)};
+    }
+}
+
+/* Without accounts a database is good for the audit alone: people come in without it. */
+static const char *check_database(apr_pool_t *ptemp, const dth_server_t *conf)
+{
+    const char *wrong = NULL;
+
+    if (dth_choice(conf->accounts.kind) != DTH_ACCOUNTS_NONE) {
+        wrong = dt_db_check(ptemp, conf->database.driver);
+    }
+    return wrong == NULL ? NULL : apr_pstrcat(ptemp, "DingTalkDatabase: ", wrong, NULL);
 }
 
 /* NULL and conf->site, or what is wrong with the server's directives. */
@@ -278,16 +315,24 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     make_app(p, site);
     make_cookies(p, conf, 0, &site->cookies[0]);
     make_cookies(p, conf, 1, &site->cookies[1]);
+    make_database(p, conf);
     site->login = (dt_login_t){.client = {.app = &site->app},
-                               .lifetimes = {.absolute = conf->session_lifetime.time,
-                                             .idle = conf->session_idle.time},
                                .ticket_lifetime = conf->ticket_lifetime.time,
                                .params = make_params(p, conf),
-                               .remote_user = conf->remote_user,
-                               .attributes = make_attributes(p, conf)};
+                               .admit = make_admit(p, conf)};
     conf->site = site;
     dth_lifecycle_add(p, site);
-    return check_cookies(p, site);
+    wrong = check_cookies(p, site);
+    if (wrong == NULL) {
+        wrong = make_pages(p, site);
+    }
+    if (wrong == NULL) {
+        wrong = check_database(ptemp, conf);
+    }
+    if (wrong == NULL) {
+        wrong = dth_site_codes_check(p, ptemp, site);
+    }
+    return wrong != NULL ? wrong : dth_site_bind_check(p, ptemp, site);
 }
 
 static int refuse(apr_pool_t *plog, const server_rec *s, const char *wrong)

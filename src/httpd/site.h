@@ -6,15 +6,19 @@
 #include "core/login.h"
 #include "core/url.h"
 #include "httpd/config.h"
+#include "httpd/templates.h"
+#include "provider/db.h"
 
 /** Names and attributes of the cookies, for plain and for Secure cookies. */
 typedef struct dth_cookies_t {
     const char *session; /* name */
     const char *ticket;  /* how the names of ticket cookies begin */
+    const char *bind;    /* name of the bind ticket's cookie */
     apr_size_t session_len;
     apr_size_t ticket_len;
+    apr_size_t bind_len;
     const char *session_as; /* attributes, from "; Path" on */
-    const char *ticket_as;
+    const char *ticket_as;  /* of ticket cookies, and of the bind ticket's */
 } dth_cookies_t;
 
 /** The names under which an application sees an attribute. */
@@ -33,13 +37,16 @@ typedef struct dth_site_t {
     const char *server; /* which one, for messages */
     dt_app_t app;
     dt_login_t login;
-    const char *path; /* DingTalkPath */
+    dt_db_t *db;               /* made by post_config, as the next */
+    const dt_http_t *gateways; /* outgoing calls to those that send codes */
+    const char *path;          /* DingTalkPath */
     apr_size_t path_len;
     const dth_export_name_t *exports; /* of DingTalkAttributes, up to a NULL attribute */
     dt_origin_t origin;               /* DingTalkPublicURL; text is NULL when the request decides */
     const char *login_origin;         /* of DingTalk's page, which a form of ours may end up at */
     const char *cookie_domain_host;   /* "." and the cookies' Domain, or NULL */
     dth_cookies_t cookies[2];         /* [0] plain, [1] Secure */
+    dth_pages_t pages;                /* DingTalkPages, and what is built in */
 } dth_site_t;
 
 /**

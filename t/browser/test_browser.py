@@ -2,59 +2,13 @@
 """A real Chromium: it opens the page, somebody scans in the simulator, it reads the page."""
 
 import json
-import shutil
-import tempfile
 import urllib.parse
 
 import pytest
 
 from lib import site as sites
-
-if not shutil.which("chromium"):  # Ubuntu has it as a snap only
-    pytest.skip("no Chromium here: tools/install-packages.sh test", allow_module_level=True)
-
-from selenium import webdriver  # noqa: E402
-from selenium.common.exceptions import (  # noqa: E402
-    NoSuchElementException, StaleElementReferenceException)
-from selenium.webdriver.chrome.service import Service  # noqa: E402
-from selenium.webdriver.common.by import By  # noqa: E402
-from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
-
-OPTIONS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-           "--disable-background-networking", "--disable-component-update", "--disable-sync",
-           "--disable-dev-shm-usage", "--no-proxy-server", "--window-size=1000,800")
-
-
-def start_chromium(language, folder):
-    """A Chromium with a profile of its own."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
-    for option in (*OPTIONS, f"--user-data-dir={folder}", f"--lang={language}"):
-        options.add_argument(option)
-    options.add_experimental_option("prefs", {"intl.accept_languages": language})
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
-
-
-@pytest.fixture
-def chromium(tmp_path):
-    """chromium(language) starts one; all end with the test, and a picture is left behind."""
-    running = []
-
-    def start(language="zh-CN"):
-        folder = tempfile.mkdtemp(prefix="dt-chromium-")
-        driver = start_chromium(language, folder)
-        driver.set_page_load_timeout(20)
-        running.append((driver, folder))
-        return driver
-
-    yield start
-    for number, (driver, folder) in enumerate(running):
-        try:
-            driver.save_screenshot(str(tmp_path / f"last-{number}.png"))
-        finally:
-            driver.quit()
-            shutil.rmtree(folder, ignore_errors=True)
+from lib.chromium import (  # noqa: F401  (fixture)
+    By, at, chromium, cookies, scan, shows, text, wait)
 
 
 @pytest.fixture
@@ -65,38 +19,6 @@ def portal(serve, sim, backend):
         sites.location("/whoami", "DingTalkExport headers"),
         f'ProxyPass "/whoami" "{backend.url}/whoami"', "UseCanonicalName Off"])
     return serve(config, modules=("proxy", "proxy_http"))
-
-
-def wait(driver, condition, seconds=10):
-    """Wait until the condition holds; a page that goes away while it is looked at is no error."""
-    return WebDriverWait(driver, seconds, poll_frequency=0.05, ignored_exceptions=(
-        StaleElementReferenceException, NoSuchElementException)).until(condition)
-
-
-def scan(driver, userid):
-    """Click the person on the simulator's page."""
-    wait(driver, lambda d: d.find_elements(By.ID, f"scan-{userid}"))
-    driver.find_element(By.ID, f"scan-{userid}").click()
-
-
-def at(driver, url):
-    """Wait until the browser is at this address."""
-    wait(driver, lambda d: d.current_url == url)
-
-
-def text(driver):
-    """What the page shows."""
-    return driver.find_element(By.TAG_NAME, "body").text
-
-
-def shows(driver, portal, word):
-    """Wait until a page of the portal shows this word."""
-    wait(driver, lambda d: d.current_url.startswith(portal.origin) and word in text(d))
-
-
-def cookies(driver):
-    """The names of cookies, also of those no script can see."""
-    return [cookie["name"] for cookie in driver.get_cookies()]
 
 
 def test_a_person_opens_the_page_scans_and_reads_it(portal, sim, chromium, tmp_path):

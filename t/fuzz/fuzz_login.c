@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole sign-in: whatever browser and DingTalk say, only the good answers make a session. */
+/* A whole sign-in: whatever browser, DingTalk and stores say, only good answers make a session. */
 
 #include "core/bytes.h"
 #include "core/json.h"
@@ -18,6 +18,9 @@
  *   'S'          the browser has a live session
  *   'f' 'o'      the held ticket is finished, is too old
  *   't'          the turn of the call: its first byte
+ *   'a'          there are accounts; the first byte says what becomes of who has none, each next
+ *                one how a store answers the next question: 0 that it cannot, else by its value
+ *                modulo three; when they run out: 1, a good answer
  *   '1' … '5'    reply to: user token, me, app token, userid, member record; the first byte of
  *                the content is the HTTP status (0: no reply, else 100 to 500 by its value modulo
  *                five, 1 being 200), the rest the body; without a field: the good reply
@@ -48,6 +51,12 @@ typedef struct world_t {
     apr_size_t lengths[REPLIES];
     int asked[REPLIES];
     int saved;
+    const char *stores; /* what is left of the answers; NULL: there are no accounts */
+    apr_size_t stores_left;
+    dt_unbound_t unbound;
+    bool bound; /* a store said so of the person */
+    bool found; /* the last that was heard of an account */
+    bool noted; /* in the audit */
 } world_t;
 
 /* --- the ports --- */
@@ -107,6 +116,91 @@ static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record, a
     return APR_SUCCESS;
 }
 
+/* --- the stores: of one account and one person --- */
+
+static int next_answer(world_t *w)
+{
+    if (w->stores_left == 0) {
+        return 1;
+    }
+    w->stores_left--;
+    return (unsigned char)*w->stores++;
+}
+
+static apr_status_t answer_found(world_t *w, dt_account_t *account, dt_found_t *found)
+{
+    const int answer = next_answer(w);
+
+    if (answer == 0) {
+        return APR_EGENERAL;
+    }
+    *found = (dt_found_t)(answer % 3);
+    w->found = *found == DT_FOUND_ONE;
+    if (w->found) {
+        *account = (dt_account_t){.key = "account", .managed = answer > 127};
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t find(void *self, const dt_call_t *call, const char *attribute, dt_match_t match,
+                         const char *value, dt_account_t *account, dt_found_t *found)
+{
+    CHECK(*attribute && *value);
+    CHECK(match == DT_MATCH_PHONE || match == DT_MATCH_EMAIL);
+    return answer_found(self, account, found);
+}
+
+static apr_status_t read_account(void *self, const dt_call_t *call, const char *key,
+                                 dt_account_t *account, dt_found_t *found)
+{
+    CHECK(*key);
+    return answer_found(self, account, found);
+}
+
+static apr_status_t create(void *self, const dt_call_t *call, const dt_account_value_t *values,
+                           bool *created)
+{
+    const int answer = next_answer(self);
+
+    CHECK(strcmp(values[0].name, "uid") == 0 && *values[0].value && !values[1].name);
+    *created = answer % 3 == 1;
+    return answer == 0 ? APR_EGENERAL : APR_SUCCESS;
+}
+
+static apr_status_t binding(void *self, const dt_call_t *call, const char *corp_id,
+                            const char *union_id, dt_binding_t *out)
+{
+    world_t *w = self;
+    const int answer = next_answer(w);
+
+    CHECK(strcmp(corp_id, "corp") == 0 && *union_id);
+    w->bound = answer % 3 == 2;
+    out->uid = w->bound ? "account" : NULL;
+    return answer == 0 ? APR_EGENERAL : APR_SUCCESS;
+}
+
+static apr_status_t bind_person(void *self, const dt_call_t *call, const char *corp_id,
+                                const char *union_id, const char *user_id, const char *uid,
+                                const char *method, dt_bound_t *bound)
+{
+    world_t *w = self;
+    const int answer = next_answer(w);
+
+    CHECK(strcmp(corp_id, "corp") == 0 && *union_id && *user_id && *uid && *method);
+    *bound = answer % 3 == 1 ? DT_BOUND : answer % 3 == 2 ? DT_BOUND_OTHER : DT_BOUND_TAKEN;
+    w->bound = answer % 3 == 1;
+    return answer == 0 ? APR_EGENERAL : APR_SUCCESS;
+}
+
+static apr_status_t audit(void *self, const dt_call_t *call, const dt_audit_t *entry)
+{
+    world_t *w = self;
+
+    CHECK(entry->what && entry->corp_id);
+    w->noted = next_answer(w) != 0;
+    return w->noted ? APR_SUCCESS : APR_EGENERAL;
+}
+
 /* --- the input --- */
 
 static const char *text(apr_pool_t *pool, const uint8_t *data, apr_size_t len)
@@ -137,6 +231,11 @@ static void read_field(world_t *w, apr_pool_t *pool, int kind, const uint8_t *da
         break;
     case 't':
         w->turn = len > 0 ? data[0] : 0;
+        break;
+    case 'a':
+        w->stores = text(pool, data, len);
+        w->stores_left = len;
+        w->unbound = (dt_unbound_t)(next_answer(w) % 3);
         break;
     default:
         if (kind >= '1' && kind < '1' + REPLIES && len > 0) {
@@ -219,6 +318,7 @@ static void check_session(const world_t *w, apr_pool_t *pool, bool found)
     CHECK(w->query.code && *w->query.code);
     CHECK(!w->query.error || !*w->query.error);
     CHECK(w->saved == 1);
+    CHECK(!w->stores || (w->bound && w->found && w->noted));
     check_answers(w, pool);
 }
 
@@ -241,14 +341,34 @@ static void check_way(const dt_way_t *way, const dt_result_t *result, apr_status
               ? strncmp(way->location, "https://login.example/oauth2/auth?", 34) == 0
               : way->location[0] == '/');
     CHECK(result->what == DT_SIGNED_IN || way->session.len == 0);
+    CHECK((result->what == DT_BIND) == (way->bind_ticket.len > 0));
     check_tickets(way);
     for (const char *c = result->detail; c && *c; c++) {
         CHECK(*c >= 0x20 && *c < 0x7f);
     }
 }
 
+/* The ticket that the browser holds. */
+static void hand_out(world_t *w, apr_pool_t *pool, apr_interval_time_t lifetime,
+                     dt_ticket_t *ticket)
+{
+    *ticket = (dt_ticket_t){.nonce = "fifteen letters",
+                            .slot = 1,
+                            .issued = NOW,
+                            .return_to = "/app",
+                            .token = DT_SLICE("cookie")};
+    ticket->finished = w->finished ? NOW - 1 : 0;
+    ticket->issued -= w->old ? lifetime + 1 : 0;
+    if (w->query.state && strcmp(w->query.state, "=") == 0) {
+        w->query.state = dt_ticket_state(pool, ticket);
+    }
+}
+
 static void sign_in(world_t *w, apr_pool_t *pool)
 {
+    static const dt_autobind_t rules[] = {{"mobile", "phone", DT_MATCH_PHONE},
+                                          {"email", "mail", DT_MATCH_EMAIL},
+                                          {NULL}};
     static const char *const attributes[] = {"name", "mobile", "email", "title", "dept_ids", NULL};
     const dt_slice_t key = DT_SLICE("0123456789abcdef0123456789abcdef");
     const dt_app_t app = {"client",
@@ -260,33 +380,36 @@ static void sign_in(world_t *w, apr_pool_t *pool)
     const dt_http_t http = {{"fuzz", w, NULL}, perform};
     const dt_tokens_t tokens = {{"fuzz", w, NULL}, get, drop_token};
     const dt_store_t store = {{"fuzz", w, NULL}, NULL, save, NULL};
+    const dt_memory_t memory = {{"fuzz", w, NULL}, binding, bind_person, audit};
+    const dt_accounts_t accounts = {{"fuzz", w, NULL}, find, read_account, NULL, create};
+    dt_create_t made[] = {{"uid", NULL}, {NULL, NULL}};
+    dt_template_t *uid;
     const dt_call_t call = {.pool = pool, .now = NOW, .host = "site.example", .turn = w->turn};
     dt_keyring_t *keys;
     dt_login_t login = {.client = {&app, &http, &tokens},
-                        .store = &store,
-                        .attributes = attributes,
-                        .lifetimes = {apr_time_from_sec(3600), 0},
-                        .remote_user = "userid",
+                        .admit = {.store = &store,
+                                  .attributes = attributes,
+                                  .lifetimes = {apr_time_from_sec(3600), 0},
+                                  .remote_user = w->stores ? "account" : "userid"},
+                        .bind = {.corp_id = "corp",
+                                 .accounts = w->stores ? &accounts : NULL,
+                                 .memory = &memory,
+                                 .autobind = rules,
+                                 .unbound = w->unbound,
+                                 .create = made,
+                                 .key_attribute = "uid"},
                         .ticket_lifetime = apr_time_from_sec(600)};
     dt_tickets_t held = {.count = 1};
-    dt_ticket_t *ticket = &held.held[0];
     dt_result_t result;
     dt_way_t way;
     apr_status_t rv;
     bool found;
 
     CHECK(dt_keyring_create(pool, &key, 1, DT_SLICE("owner"), &keys) == APR_SUCCESS);
+    CHECK(!dt_template_parse(pool, "%{name}", dt_bind_names, &uid));
+    made[0].value = uid;
     login.keys = keys;
-    *ticket = (dt_ticket_t){.nonce = "fifteen letters",
-                            .slot = 1,
-                            .issued = NOW,
-                            .return_to = "/app",
-                            .token = DT_SLICE("cookie")};
-    ticket->finished = w->finished ? NOW - 1 : 0;
-    ticket->issued -= w->old ? login.ticket_lifetime + 1 : 0;
-    if (w->query.state && strcmp(w->query.state, "=") == 0) {
-        w->query.state = dt_ticket_state(pool, ticket);
-    }
+    hand_out(w, pool, login.ticket_lifetime, &held.held[0]);
     found = w->query.state && dt_tickets_find(&held, w->query.state);
     rv = dt_login_finish(&login, &call, &held, "https://site.example/cb", &w->query, w->signed_in,
                          &way, &result);
@@ -295,7 +418,7 @@ static void sign_in(world_t *w, apr_pool_t *pool)
         check_session(w, pool, found);
     }
     else {
-        CHECK(w->saved == 0);
+        CHECK(w->saved == 0 || result.what == DT_UNSURE); /* nobody knows what was saved then */
         CHECK(result.what != DT_SIGNED_IN || w->signed_in);
     }
 }

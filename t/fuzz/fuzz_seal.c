@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes core/seal and base64url: one value has one text, and opening never depends on luck. */
-#include "core/bytes.h"
-#include "core/seal.h"
+#include "sealed.h"
 
-#include <apr_general.h>
-#include <assert.h>
 #include <openssl/err.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static apr_pool_t *pool;
-static dt_keyring_t *keys;
-static dt_call_t call;
-
-/*
- * The key is the one that the corpus was sealed with. New in every round: LeakSanitizer does not
- * look into pools, and would take what is kept there from round to round for lost.
- */
-static void set_up(void)
-{
-    dt_slice_t text = DT_SLICE("an administrator's key text of 32 bytes or more");
-    dt_slice_t owner = DT_SLICE("dingcorp client");
-
-    if (!pool) {
-        apr_initialize();
-        apr_pool_create(&pool, NULL);
-    }
-    if (dt_keyring_create(pool, &text, 1, owner, &keys) != APR_SUCCESS) {
-        abort();
-    }
-    call = (dt_call_t){pool, 0, "intranet.example.com", dt_scratch_create(pool)};
-}
 
 static void decode(dt_slice_t text)
 {

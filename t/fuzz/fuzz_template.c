@@ -48,6 +48,7 @@ static bool has_open_tag(const char *page)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static const char *const names[] = {"a", "b", "n", NULL};
     apr_pool_t *pool;
     char *page;
     char *filled;
@@ -61,11 +62,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (char *c = strpbrk(page, "<>\"'&"); c; c = strpbrk(c, "<>\"'&")) {
         *c = '.';
     }
-    const dt_text_value_t values[] = {{"a", hostile},
-                                      {"b", "<b c=\"d\" e='%{a}'>&\n\x01"},
-                                      {"n", NULL},
-                                      {NULL, NULL}};
-    filled = dt_text_page(pool, page, values);
+    const char *const values[] = {hostile, "<b c=\"d\" e='%{a}'>&\n\x01", NULL};
+    filled = dt_text_page(pool, page, names, values);
+    must((filled == NULL) == (dt_text_check(pool, page, names) != NULL));
     must(!filled || !has_open_tag(page));
     must(filled || strstr(page, "%{"));
     if (filled) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A small world to sign in to: DingTalk behind a fake http port, a store, and browsers. */
+/* A small world to sign in to: DingTalk behind a fake http port, stores, and browsers. */
 #ifndef DT_UNIT_LOGIN_WORLD_H
 #define DT_UNIT_LOGIN_WORLD_H
 
 #include "core/bytes.h"
 #include "core/login.h"
+#include "fake_accounts.h"
 #include "provider/apptoken.h"
 
 #include <setjmp.h>
@@ -56,6 +57,8 @@ typedef struct world_t {
     int count;
     apr_time_t expiry;
     apr_status_t store_rv;
+    fake_memory_t *memory;
+    fake_accounts_t *accounts; /* without accounts; login.bind.accounts is NULL */
 } world_t;
 
 /* A browser: its ticket cookies, and what the last answer gave it. */
@@ -69,7 +72,8 @@ typedef struct browser_t {
 
 /* --- DingTalk: the person "x" has code-x, user token SECRET-ut-x, unionId un-x, userid us-x --- */
 
-static const char *between(apr_pool_t *pool, const char *text, const char *start, const char *end)
+static inline const char *between(apr_pool_t *pool, const char *text, const char *start,
+                                  const char *end)
 {
     const char *from = text ? strstr(text, start) : NULL;
     const char *to = from ? strstr(from + strlen(start), end) : NULL;
@@ -78,7 +82,8 @@ static const char *between(apr_pool_t *pool, const char *text, const char *start
               : NULL;
 }
 
-static const char *good_reply(apr_pool_t *pool, asked_t asked, const dt_http_request_t *request)
+static inline const char *good_reply(apr_pool_t *pool, asked_t asked,
+                                     const dt_http_request_t *request)
 {
     const char *body = apr_pstrmemdup(pool, request->body.data, request->body.len);
     const char *who;
@@ -116,7 +121,7 @@ static const char *good_reply(apr_pool_t *pool, asked_t asked, const dt_http_req
     }
 }
 
-static asked_t which_call(const dt_http_request_t *request)
+static inline asked_t which_call(const dt_http_request_t *request)
 {
     const apr_size_t len = strcspn(request->url, "?");
 
@@ -129,8 +134,8 @@ static asked_t which_call(const dt_http_request_t *request)
     return CALLS;
 }
 
-static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_request_t *request,
-                            dt_http_response_t *response)
+static inline apr_status_t perform(void *self, const dt_call_t *call,
+                                   const dt_http_request_t *request, dt_http_response_t *response)
 {
     world_t *w = self;
     const asked_t asked = which_call(request);
@@ -160,7 +165,8 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
 
 /* --- the store --- */
 
-static apr_status_t load(void *self, const dt_call_t *call, dt_slice_t token, dt_slice_t *record)
+static inline apr_status_t load(void *self, const dt_call_t *call, dt_slice_t token,
+                                dt_slice_t *record)
 {
     world_t *w = self;
     const int i = token.len ? atoi(token.data) : RECORDS;
@@ -173,8 +179,8 @@ static apr_status_t load(void *self, const dt_call_t *call, dt_slice_t token, dt
     return APR_SUCCESS;
 }
 
-static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record, apr_time_t expiry,
-                         dt_slice_t *token)
+static inline apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record,
+                                apr_time_t expiry, dt_slice_t *token)
 {
     world_t *w = self;
 
@@ -196,7 +202,7 @@ static const dt_login_param_t params[] = {{"scope", "openid corpid"},
                                           {"prompt", "consent"},
                                           {NULL, NULL}};
 
-static int setup(void **state)
+static inline int setup(void **state)
 {
     const dt_slice_t key = DT_SLICE("0123456789abcdef0123456789abcdef");
     apr_pool_t *pool;
@@ -219,17 +225,20 @@ static int setup(void **state)
     assert_int_equal(dt_keyring_create(pool, &key, 1, DT_SLICE("owner"),
                                        (dt_keyring_t **)(uintptr_t)&w->login.keys),
                      0);
-    w->login.store = &w->store;
-    w->login.lifetimes = (dt_lifetimes_t){480 * MINUTE, 120 * MINUTE};
     w->login.ticket_lifetime = 10 * MINUTE;
     w->login.params = params;
-    w->login.remote_user = "userid";
-    w->login.attributes = no_attributes;
+    w->login.admit = (dt_admit_t){.store = &w->store,
+                                  .lifetimes = {480 * MINUTE, 120 * MINUTE},
+                                  .remote_user = "userid",
+                                  .attributes = no_attributes};
+    w->memory = fake_memory_made(pool);
+    w->accounts = fake_accounts_made(pool, w->memory);
+    w->login.bind = (dt_bind_t){.corp_id = "dingcorp1", .memory = &w->memory->port};
     *state = w;
     return 0;
 }
 
-static int teardown(void **state)
+static inline int teardown(void **state)
 {
     world_t *w = *state;
 
@@ -240,7 +249,7 @@ static int teardown(void **state)
 /* --- browsers --- */
 
 /* Cookies as a browser keeps them; it never gets two words about the same one. */
-static void take_cookies(browser_t *b)
+static inline void take_cookies(browser_t *b)
 {
     for (int i = 0; b->way.tickets[i].name; i++) {
         const dt_ticket_cookie_t *cookie = &b->way.tickets[i];
@@ -263,7 +272,7 @@ static void take_cookies(browser_t *b)
     }
 }
 
-static void show_tickets(const browser_t *b, dt_tickets_t *held)
+static inline void show_tickets(const browser_t *b, dt_tickets_t *held)
 {
     dt_slice_t tokens[JAR];
     int count = 0;
@@ -276,7 +285,7 @@ static void show_tickets(const browser_t *b, dt_tickets_t *held)
     assert_int_equal(held->count, count);
 }
 
-static int held_by(const browser_t *b)
+static inline int held_by(const browser_t *b)
 {
     dt_tickets_t held;
 
@@ -285,7 +294,7 @@ static int held_by(const browser_t *b)
 }
 
 /* What every answer promises, whatever it is. */
-static void check_answer(const browser_t *b)
+static inline void check_answer(const browser_t *b)
 {
     assert_int_equal(b->rv != APR_SUCCESS, b->result.what == DT_UNSURE);
     assert_non_null(b->result.why);
@@ -293,6 +302,7 @@ static void check_answer(const browser_t *b)
     if (b->result.what != DT_SIGNED_IN) {
         assert_int_equal(b->way.session.len, 0);
     }
+    assert_int_equal(b->way.bind_ticket.len > 0, b->result.what == DT_BIND);
     if (b->result.detail) {
         assert_null(strstr(b->result.detail, "SECRET"));
         assert_null(strstr(b->result.detail, "code-"));
@@ -300,7 +310,7 @@ static void check_answer(const browser_t *b)
 }
 
 /* Each call has the next turn. The state DingTalk is sent; NULL when the answer was another. */
-static const char *begin_with(browser_t *b, const dt_tickets_t *held, const char *return_to)
+static inline const char *begin_with(browser_t *b, const dt_tickets_t *held, const char *return_to)
 {
     b->w->call.turn++;
     b->rv =
@@ -311,7 +321,7 @@ static const char *begin_with(browser_t *b, const dt_tickets_t *held, const char
                                       : NULL;
 }
 
-static const char *begin(browser_t *b, const char *return_to)
+static inline const char *begin(browser_t *b, const char *return_to)
 {
     dt_tickets_t held;
 
@@ -319,7 +329,7 @@ static const char *begin(browser_t *b, const char *return_to)
     return begin_with(b, &held, return_to);
 }
 
-static void come_back(browser_t *b, const dt_callback_t *query, bool signed_in)
+static inline void come_back(browser_t *b, const dt_callback_t *query, bool signed_in)
 {
     dt_tickets_t held;
 
@@ -331,14 +341,14 @@ static void come_back(browser_t *b, const dt_callback_t *query, bool signed_in)
     take_cookies(b);
 }
 
-static void finish(browser_t *b, const char *state, const char *code)
+static inline void finish(browser_t *b, const char *state, const char *code)
 {
     const dt_callback_t query = {.state = state, .code = code};
 
     come_back(b, &query, false);
 }
 
-static void sign_in(browser_t *b, const char *return_to, const char *code)
+static inline void sign_in(browser_t *b, const char *return_to, const char *code)
 {
     const char *state = begin(b, return_to);
 
@@ -346,7 +356,7 @@ static void sign_in(browser_t *b, const char *return_to, const char *code)
     finish(b, state, code);
 }
 
-static dt_session_t session_of(const browser_t *b)
+static inline dt_session_t session_of(const browser_t *b)
 {
     dt_session_t session;
 
@@ -355,7 +365,7 @@ static dt_session_t session_of(const browser_t *b)
     return session;
 }
 
-static void assert_why(const browser_t *b, dt_why_id_t why)
+static inline void assert_why(const browser_t *b, dt_why_id_t why)
 {
     assert_string_equal(b->result.why->name, dt_whys[why].name);
     assert_int_equal(b->result.what, dt_whys[why].what);

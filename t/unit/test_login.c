@@ -215,7 +215,7 @@ static void the_session_says_who_and_since_when(void **state)
     dt_attribute_t attribute;
     dt_session_t session;
 
-    w->login.attributes = attributes;
+    w->login.admit.attributes = attributes;
     sign_in(&b, "/", "code-a");
     session = session_of(&b);
     assert_true(session.began == NOW);
@@ -269,7 +269,7 @@ static void no_token_is_kept_in_the_session(void **state)
     world_t *w = *state;
     browser_t b = {.w = w};
 
-    w->login.attributes = attributes;
+    w->login.admit.attributes = attributes;
     sign_in(&b, "/", "code-a");
     assert_null(memmem(w->records[0].data, w->records[0].len, "SECRET", 6));
     assert_null(memmem(w->records[0].data, w->records[0].len, "code-", 5));
@@ -367,7 +367,7 @@ static void remote_user_is_the_attribute_the_administrator_chose(void **state)
     world_t *w = *state;
     browser_t b = {.w = w};
 
-    w->login.remote_user = "unionid";
+    w->login.admit.remote_user = "unionid";
     sign_in(&b, "/", "code-a");
     assert_string_equal(session_of(&b).user.data, "un-a");
 }
@@ -377,7 +377,7 @@ static void the_unionid_is_known_even_when_the_record_leaves_it_out(void **state
     world_t *w = *state;
     browser_t b = {.w = w};
 
-    w->login.remote_user = "unionid";
+    w->login.admit.remote_user = "unionid";
     w->script[MEMBER] = (script_t){0, 200,
                                    "{\"errcode\":0,\"result\":{\"userid\":\"us-a\","
                                    "\"active\":true}}"};
@@ -390,7 +390,7 @@ static void without_a_user_name_nobody_comes_in(void **state)
     world_t *w = *state;
     browser_t b = {.w = w};
 
-    w->login.remote_user = "email";
+    w->login.admit.remote_user = "email";
     sign_in(&b, "/app", "code-a");
     assert_why(&b, DT_WHY_NO_USER_NAME);
     assert_string_equal(b.result.detail, "email: empty");
@@ -403,7 +403,7 @@ static void a_user_name_with_controls_is_none(void **state)
     world_t *w = *state;
     browser_t b = {.w = w};
 
-    w->login.remote_user = "name";
+    w->login.admit.remote_user = "name";
     w->script[MEMBER] = (script_t){0, 200,
                                    "{\"errcode\":0,\"result\":{\"userid\":\"us-a\","
                                    "\"active\":true,\"name\":\"root\\u000aX: y\"}}"};
@@ -427,7 +427,7 @@ static void attributes_that_do_not_fit_are_dropped_and_counted(void **state)
     for (int more = 0; more < 2; more++) {
         name = apr_pcalloc(w->pool, fits + 2);
         memset(name, 'n', fits + (apr_size_t)more);
-        w->login.attributes = attributes;
+        w->login.admit.attributes = attributes;
         w->script[MEMBER] =
             (script_t){0, 200,
                        apr_pstrcat(w->pool,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of core/session: what is saved is loaded, and it lives exactly as long as it should. */
+/* Tests of core/session: what is saved is loaded, and nothing else. */
 #include "core/bytes.h"
 #include "core/record.h"
 #include "core/session.h"
@@ -198,86 +198,6 @@ static void an_expiry_beyond_all_time_is_the_end_of_time(void **state)
     assert_true(shelf->expiry == APR_INT64_MAX);
 }
 
-static void a_session_dies_at_its_absolute_end_however_busy(void **state)
-{
-    dt_session_t session = zhang();
-
-    (void)state;
-    session.seen = NOW + 8 * HOUR - 1;
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW + 8 * HOUR - 1), DT_AGE_FRESH);
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW + 8 * HOUR), DT_AGE_DEAD);
-}
-
-static void a_session_dies_when_idle(void **state)
-{
-    dt_session_t session = zhang();
-
-    (void)state;
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW + 2 * HOUR - 1), DT_AGE_DUE);
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW + 2 * HOUR), DT_AGE_DEAD);
-}
-
-static void a_session_is_due_after_a_tenth_of_the_idle_time(void **state)
-{
-    dt_session_t session = zhang();
-
-    (void)state;
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW + HOUR / 5), DT_AGE_FRESH);
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW + HOUR / 5 + 1), DT_AGE_DUE);
-}
-
-static void without_an_idle_time_a_session_is_never_due(void **state)
-{
-    dt_session_t session = zhang();
-
-    (void)state;
-    assert_int_equal(dt_session_age(&session, &eight_only, NOW + 8 * HOUR - 1), DT_AGE_FRESH);
-    assert_int_equal(dt_session_age(&session, &eight_only, NOW + 8 * HOUR), DT_AGE_DEAD);
-}
-
-static void a_session_from_a_clock_that_is_ahead_is_alive(void **state)
-{
-    dt_session_t session = zhang();
-
-    (void)state;
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW - 30 * HOUR), DT_AGE_FRESH);
-    session.began = session.seen = APR_INT64_MAX;
-    assert_int_equal(dt_session_age(&session, &eight_and_two, NOW), DT_AGE_FRESH);
-}
-
-static void what_is_left_of_a_session_is_never_negative(void **state)
-{
-    apr_interval_time_t absolute;
-    apr_interval_time_t idle;
-    dt_session_t session = zhang();
-
-    (void)state;
-    dt_session_left(&session, &eight_and_two, NOW + HOUR, &absolute, &idle);
-    assert_true(absolute == 7 * HOUR && idle == HOUR);
-    dt_session_left(&session, &eight_and_two, NOW + 3 * HOUR, &absolute, &idle);
-    assert_true(absolute == 5 * HOUR && idle == 0);
-    dt_session_left(&session, &eight_only, NOW + 9 * HOUR, &absolute, &idle);
-    assert_true(absolute == 0 && idle == -1);
-    session.began = session.seen = APR_INT64_MAX;
-    dt_session_left(&session, &eight_and_two, 0, &absolute, &idle);
-    assert_true(absolute == APR_INT64_MAX && idle == APR_INT64_MAX);
-}
-
-static void what_is_left_is_nothing_exactly_when_the_session_is_dead(void **state)
-{
-    dt_session_t session = zhang();
-
-    (void)state;
-    for (apr_time_t now = NOW - HOUR; now < NOW + 9 * HOUR; now += HOUR / 4) {
-        apr_interval_time_t absolute;
-        apr_interval_time_t idle;
-        session.seen = now < NOW + 5 * HOUR ? NOW : NOW + 7 * HOUR;
-        dt_session_left(&session, &eight_and_two, now, &absolute, &idle);
-        assert_int_equal(absolute == 0 || idle == 0,
-                         dt_session_age(&session, &eight_and_two, now) == DT_AGE_DEAD);
-    }
-}
-
 static void what_the_store_says_is_passed_on(void **state)
 {
     const apr_status_t codes[] = {APR_NOTFOUND, APR_EGENERAL, APR_TIMEUP};
@@ -474,13 +394,6 @@ int main(void)
         SHELF_TEST(a_session_of_2039_and_of_2500_is_as_good_as_any),
         SHELF_TEST(the_store_keeps_a_session_until_the_first_of_its_two_ends),
         SHELF_TEST(an_expiry_beyond_all_time_is_the_end_of_time),
-        cmocka_unit_test(a_session_dies_at_its_absolute_end_however_busy),
-        cmocka_unit_test(a_session_dies_when_idle),
-        cmocka_unit_test(a_session_is_due_after_a_tenth_of_the_idle_time),
-        cmocka_unit_test(without_an_idle_time_a_session_is_never_due),
-        cmocka_unit_test(a_session_from_a_clock_that_is_ahead_is_alive),
-        cmocka_unit_test(what_is_left_of_a_session_is_never_negative),
-        cmocka_unit_test(what_is_left_is_nothing_exactly_when_the_session_is_dead),
         SHELF_TEST(what_the_store_says_is_passed_on),
         SHELF_TEST(a_record_that_cannot_be_read_is_no_session),
         SHELF_TEST(a_record_without_a_user_or_with_the_user_id_written_twice_is_no_session),

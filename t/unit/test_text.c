@@ -56,17 +56,17 @@ static void html_is_escaped(void **state)
     assert_string_equal(dt_text_html(*state, ""), "");
 }
 
-static const dt_text_value_t values[] = {{"name", "<Wang>"}, {"empty", ""}, {"none", NULL},
-                                         {"tag", "%{name}"}, {"a_1", "1"},  {NULL, NULL}};
+static const char *const names[] = {"name", "empty", "none", "tag", "a_1", NULL};
+static const char *const values[] = {"<Wang>", "", NULL, "%{name}", "1"};
 
 static void assert_page(apr_pool_t *pool, const char *page, const char *expected)
 {
-    assert_row_text(page, dt_text_page(pool, page, values), expected);
+    assert_row_text(page, dt_text_page(pool, page, names, values), expected);
 }
 
 static void values_are_filled_in_and_escaped(void **state)
 {
-    assert_page(*state, "<p>%{name}, %{a_1}%{empty}%{none}%{nobody}.", "<p>&lt;Wang&gt;, 1.");
+    assert_page(*state, "<p>%{name}, %{a_1}%{empty}%{none}.", "<p>&lt;Wang&gt;, 1.");
     assert_page(*state, "", "");
 }
 
@@ -85,7 +85,7 @@ static void a_condition_keeps_what_it_holds_only_with_a_value(void **state)
 {
     assert_page(*state, "a%{?name}b%{a_1}%{/name}c", "ab1c");
     assert_page(*state, "a%{?empty}b%{a_1}%%%{/empty}c", "ac");
-    assert_page(*state, "a%{?none}b%{/none}c%{?nobody}d%{/nobody}", "ac");
+    assert_page(*state, "a%{?none}b%{/none}c", "ac");
 }
 
 static void conditions_nest(void **state)
@@ -104,6 +104,11 @@ static void a_malformed_template_is_no_page(void **state)
                                             "%{?}",
                                             "%{/}",
                                             "%{na me}",
+                                            "%{nobody}",
+                                            "%{NAME}",
+                                            "%{nam}",
+                                            "%{?nobody}%{/nobody}",
+                                            "%{?empty}%{nobody}%{/empty}",
                                             "%{?name}",
                                             "%{/name}",
                                             "%{?name}%{/a_1}",
@@ -117,6 +122,24 @@ static void a_malformed_template_is_no_page(void **state)
 
     for (const char *const *page = malformed; *page; page++) {
         assert_page(*state, *page, NULL);
+    }
+}
+
+static void a_complaint_says_where_and_what(void **state)
+{
+    static const char *const pages[][2] = {
+        {"%{name}\n100%% %{?a_1}\n%{/a_1}", NULL},
+        {"%{nmae}", "line 1: %{nmae}: there is no such name"},
+        {"a\r\n\n b %{?nobody}", "line 3: %{?nobody}: there is no such name"},
+        {"%{name}\n%{name\nx", "line 2: %{name: there is no closing brace"},
+        {"\n%{?name}\n%{?a_1}\n%{/a_1}\n", "line 2: %{?name}: this condition is not closed"},
+        {"%{?name}%{/a_1}",
+         "line 1: %{/a_1}: another condition must be closed before, or none is open"},
+        {"%{\x1b\xe4}", "line 1: %{??}: there is no such name"},
+    };
+
+    for (size_t i = 0; i < sizeof(pages) / sizeof(*pages); i++) {
+        assert_row_text(pages[i][0], dt_text_check(*state, pages[i][0], names), pages[i][1]);
     }
 }
 
@@ -148,6 +171,7 @@ int main(void)
         WITH_POOL(a_condition_keeps_what_it_holds_only_with_a_value),
         WITH_POOL(conditions_nest),
         WITH_POOL(a_malformed_template_is_no_page),
+        WITH_POOL(a_complaint_says_where_and_what),
         WITH_POOL(conditions_nest_eight_deep),
     };
 

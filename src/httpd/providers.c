@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What sites need of the world: made once for all sites that can share it. */
+#include "httpd/providers.h"
+
+#include "httpd/site_bind.h"
+#include "httpd/site_codes.h"
+#include "provider/apptoken.h"
+#include "provider/courier.h"
+#include "provider/curl.h"
+#include "provider/memory_dbd.h"
+#include "provider/store_cookie.h"
+
+#include <ap_mpm.h>
+#include <apr_strings.h>
+
+#include <string.h>
+
+#define COURIERS 8 /* codes on their way at the same time, per child */
+
+dth_providers_t *dth_providers_none(apr_pool_t *pconf)
+{
+    dth_providers_t *made = apr_palloc(pconf, sizeof(*made));
+
+    made->sites = apr_array_make(pconf, 4, sizeof(dth_site_t *));
+    made->plugs = apr_array_make(pconf, 8, sizeof(const dt_plug_t *));
+    made->dbs = apr_array_make(pconf, 2, sizeof(dt_db_t *));
+    return made;
+}
+
+/* Half of a child's threads may wait for others; the rest serve those who are signed in. */
+static int at_most(int max)
+{
+    int threads = 0;
+
+    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS || threads < 2) {
+        return 1;
+    }
+    return threads / 2 < max ? threads / 2 : max;
+}
+
+/* --- what can be shared --- */
+
+typedef bool same_t(const dth_site_t *a, const dth_site_t *b);
+
+static bool same_calls(const dth_site_t *a, const dth_site_t *b)
+{
+    return a->conf->timeout.connect == b->conf->timeout.connect &&
+           a->conf->timeout.total == b->conf->timeout.total;
+}
+
+/* One app token however many virtual hosts there are. */
+static bool same_app(const dth_site_t *a, const dth_site_t *b)
+{
+    return same_calls(a, b) && strcmp(a->app.client_id, b->app.client_id) == 0 &&
+           strcmp(a->app.client_secret, b->app.client_secret) == 0 &&
+           strcmp(a->app.api_url, b->app.api_url) == 0;
+}
+
+static bool same_gateways(const dth_site_t *a, const dth_site_t *b)
+{
+    return same_calls(a, b) && a->gateways != NULL;
+}
+
+static bool same_database(const dth_site_t *a, const dth_site_t *b)
+{
+    return strcmp(a->conf->database.driver, b->conf->database.driver) == 0 &&
+           strcmp(a->conf->database.params, b->conf->database.params) == 0 &&
+           a->conf->timeout.total == b->conf->timeout.total;
+}
+
+static const dth_site_t *find(const dth_providers_t *made, const dth_site_t *site, same_t *same)
+{
+    for (int i = 0; i < made->sites->nelts; i++) {
+        const dth_site_t *other = APR_ARRAY_IDX(made->sites, i, dth_site_t *);
+
+        if (same(other, site)) {
+            return other;
+        }
+    }
+    return NULL;
+}
+
+/* --- making --- */
+
+static void add_plug(dth_providers_t *made, const dt_plug_t *plug)
+{
+    APR_ARRAY_PUSH(made->plugs, const dt_plug_t *) = plug;
+}
+
+static const char *no_connections(apr_pool_t *pconf, apr_status_t rv)
+{
+    return apr_psprintf(pconf, "DingTalkTimeout: connections cannot be made: %pm", &rv);
+}
+
+/* once: what is sent twice is two messages on somebody's phone. */
+static apr_status_t make_http(apr_pool_t *pconf, dth_providers_t *made, const dth_site_t *site,
+                              bool once, const dt_http_t **http)
+{
+    const dt_curl_limits_t limits = {.connect_timeout = site->conf->timeout.connect,
+                                     .total_timeout = site->conf->timeout.total,
+                                     .max_connections = at_most(DT_CURL_CONNECTIONS),
+                                     .once = once,
+                                     .user_agent = "mod_auth_dingtalk/" DT_VERSION};
+    apr_status_t rv = dt_curl_create(pconf, &limits, http);
+
+    if (rv == APR_SUCCESS) {
+        add_plug(made, &(*http)->plug);
+    }
+    return rv;
+}
+
+static const char *make_client(apr_pool_t *pconf, dth_providers_t *made, dth_site_t *site)
+{
+    const dth_site_t *other = find(made, site, same_app);
+    dt_client_t *client = &site->login.client;
+    apr_status_t rv;
+
+    if (other != NULL) {
+        client->http = other->login.client.http;
+        client->tokens = other->login.client.tokens;
+        return NULL;
+    }
+    rv = make_http(pconf, made, site, false, &client->http);
+    if (rv == APR_SUCCESS) { /* a fetch is one call, or two when DingTalk says it is busy */
+        rv = dt_apptoken_create(pconf, 3 * site->conf->timeout.total, &client->tokens);
+    }
+    if (rv != APR_SUCCESS) {
+        return no_connections(pconf, rv);
+    }
+    add_plug(made, &client->tokens->plug);
+    return NULL;
+}
+
+/* What the database said when something failed: nobody else tells it. Any thread. */
+static void log_database(void *server, const char *text)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, DTNO(0005) "database: %s", text);
+}
+
+static const char *make_memory(apr_pool_t *pconf, dth_providers_t *made, server_rec *s,
+                               dth_site_t *site)
+{
+    const dth_site_t *other = find(made, site, same_database);
+    const dt_db_config_t config = {.driver = site->conf->database.driver,
+                                   .params = site->conf->database.params,
+                                   .max_connections = at_most(DT_DB_CONNECTIONS),
+                                   .patience = site->conf->timeout.total};
+    apr_status_t rv;
+
+    if (other != NULL) {
+        site->db = other->db;
+        site->login.bind.memory = other->login.bind.memory;
+        return NULL;
+    }
+    rv = dt_db_create(pconf, &config, &site->db);
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(pconf, "DingTalkDatabase: cannot be used: %pm", &rv);
+    }
+    dt_db_on_trouble(site->db, log_database, s);
+    APR_ARRAY_PUSH(made->dbs, dt_db_t *) = site->db;
+    site->login.bind.memory = dt_memory_dbd_create(pconf, site->db);
+    return NULL;
+}
+
+static void log_courier(void *server, dt_sent_t sent, const char *detail)
+{
+    ap_log_error(APLOG_MARK, sent == DT_SENT_TROUBLE ? APLOG_WARNING : APLOG_ERR, 0, server,
+                 DTNO(0006) "a sender of verification codes failed: %s", detail);
+}
+
+static const char *make_codes(apr_pool_t *pconf, dth_providers_t *made, server_rec *s,
+                              dth_site_t *site)
+{
+    const dth_site_t *other = find(made, site, same_gateways);
+    const dt_sender_t *courier;
+    const char *wrong;
+    apr_status_t rv;
+
+    /* Codes are for those who are to bind themselves, and for nobody else. */
+    if (site->conf->code_via == NULL || site->login.bind.unbound != DT_UNBOUND_BIND) {
+        return NULL;
+    }
+    if (other != NULL) {
+        site->gateways = other->gateways;
+    }
+    else {
+        rv = make_http(pconf, made, site, true, &site->gateways);
+        if (rv != APR_SUCCESS) {
+            return no_connections(pconf, rv);
+        }
+    }
+    wrong = dth_site_codes_make(pconf, site, at_most(COURIERS), &courier);
+    if (wrong == NULL) {
+        dt_courier_on_trouble(courier, log_courier, s);
+        add_plug(made, &courier->plug);
+    }
+    return wrong;
+}
+
+const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_rec *s,
+                               dth_site_t *site)
+{
+    const char *wrong = make_client(pconf, made, site);
+
+    site->login.admit.store = dt_store_cookie_create(pconf, site->login.keys);
+    if (wrong == NULL) {
+        wrong = make_memory(pconf, made, s, site);
+    }
+    if (wrong == NULL) {
+        wrong = dth_site_bind_make(pconf, site);
+    }
+    if (wrong == NULL) {
+        wrong = make_codes(pconf, made, s, site);
+    }
+    APR_ARRAY_PUSH(made->sites, dth_site_t *) = site;
+    return wrong;
+}
+
+apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    for (int i = 0; rv == APR_SUCCESS && i < made->plugs->nelts; i++) {
+        const dt_plug_t *plug = APR_ARRAY_IDX(made->plugs, i, const dt_plug_t *);
+
+        rv = plug->start == NULL ? APR_SUCCESS : plug->start(plug->self, pchild);
+    }
+    for (int i = 0; rv == APR_SUCCESS && i < made->dbs->nelts; i++) {
+        rv = dt_db_start(APR_ARRAY_IDX(made->dbs, i, dt_db_t *), pchild);
+    }
+    return rv;
+}

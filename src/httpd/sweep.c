@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is done beside the requests, by mod_watchdog. */
+#include "httpd/sweep.h"
+
+#include <apr_atomic.h>
+#include <apr_optional.h>
+#include <mod_watchdog.h>
+
+#define WATCHDOG "_dingtalk_"
+#define INTERVAL apr_time_from_sec(10)
+#define WAIT apr_time_from_msec(10)
+
+enum { OFF, IDLE, RUNNING };
+
+/* What one child still has to do; its memory, in pconf, is the child's own after the fork. */
+struct dth_sweep_t {
+    const dth_providers_t *made;
+    server_rec *server;
+    apr_uint32_t state;
+    int ready; /* of made->dbs, the first so many have their tables */
+    bool told; /* that the next one does not answer */
+};
+
+static void make_ready(dth_sweep_t *sweep, apr_pool_t *pool)
+{
+    while (sweep->ready < sweep->made->dbs->nelts) {
+        dt_db_t *db = APR_ARRAY_IDX(sweep->made->dbs, sweep->ready, dt_db_t *);
+        const char *trouble = NULL;
+
+        if (dt_db_ready(db, pool, &trouble) != APR_SUCCESS) {
+            if (!sweep->told) {
+                ap_log_error(APLOG_MARK, APLOG_ERR, 0, sweep->server,
+                             DTNO(0007) "the database cannot be used; what needs it is refused "
+                                        "until it answers: %s",
+                             trouble != NULL ? trouble : "no reason given");
+            }
+            sweep->told = true;
+            return;
+        }
+        sweep->ready++;
+        sweep->told = false;
+    }
+}
+
+/* In the watchdog's own thread of each child, which may outlive pchild and all that is in it. */
+static apr_status_t on_watchdog(int state, void *data, apr_pool_t *pool)
+{
+    dth_sweep_t *sweep = data;
+
+    if (state != AP_WATCHDOG_STATE_STOPPING &&
+        apr_atomic_cas32(&sweep->state, RUNNING, IDLE) == IDLE) {
+        make_ready(sweep, pool);
+        apr_atomic_set32(&sweep->state, IDLE);
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t stop(void *data)
+{
+    dth_sweep_t *sweep = data;
+
+    while (apr_atomic_cas32(&sweep->state, OFF, IDLE) == RUNNING) {
+        apr_sleep(WAIT);
+    }
+    return APR_SUCCESS;
+}
+
+void dth_sweep_start(dth_sweep_t *sweep, apr_pool_t *pchild)
+{
+    apr_pool_pre_cleanup_register(pchild, sweep, stop);
+    apr_atomic_set32(&sweep->state, IDLE);
+}
+
+dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog = NULL;
+    dth_sweep_t *sweep = apr_pcalloc(pconf, sizeof(*sweep));
+    apr_status_t rv;
+
+    *sweep = (dth_sweep_t){.made = made, .server = s};
+    if (get_instance == NULL || register_callback == NULL) {
+        return sweep;
+    }
+    rv = get_instance(&watchdog, WATCHDOG, 0, 0, pconf);
+    if (rv == APR_SUCCESS) {
+        rv = register_callback(watchdog, INTERVAL, sweep, on_watchdog);
+    }
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
+                     DTNO(0008) "mod_watchdog does not take our jobs");
+    }
+    return sweep;
+}
