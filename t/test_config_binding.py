@@ -65,6 +65,8 @@ WRONG = [
      "login"),
     (f"{OWN}\nDingTalkCreate uid=%{{nick}}", "DingTalkCreate", "nick"),
     (f"{OWN}\nDingTalkCreate uid=%{{userid", "DingTalkCreate", r"\w"),
+    (f"{OWN}\nDingTalkCreate uid=%{{userid}} status=active", "DingTalkCreate", "job_number"),
+    (f"{TABLE}\nDingTalkCreate " + " ".join(f"c{i}=x" for i in range(13)), "DingTalkCreate", "12"),
     (f"{OWN}\nDingTalkAccountsFilter \"enabled = 1\"", "DingTalkAccountsFilter", "status"),
     (f"{TABLE}\nDingTalkAccountsFilter \"1=1; DROP TABLE x\"", "DingTalkAccountsFilter", "WHERE"),
     (f"{LDAP}\nDingTalkAccountsFilter \"enabled = 1\"", "DingTalkAccountsFilter", "filter"),

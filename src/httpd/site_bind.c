@@ -13,7 +13,12 @@
 static const char *const own_columns[] = {"uid",        "name",       "mobile", "email",
                                           "job_number", "title",      "status", "managed",
                                           "created_at", "updated_at", NULL};
+/* What one may say of an account there: the rest is the module's own. */
+static const char *const own_settable[] = {"uid",        "name",  "mobile", "email",
+                                           "job_number", "title", NULL};
 static const char own_create[] = "uid=%{userid} name=%{name} mobile=%{mobile} email=%{email}";
+
+#define CREATE_MAX 12 /* attributes of a new account; with what the module adds, DT_DB_ARGS */
 
 static bool is_listed(const char *word, const char *const *list)
 {
@@ -272,9 +277,23 @@ static void make_bind(apr_pool_t *p, dth_site_t *site)
     }
 }
 
-static const char *check_create(apr_pool_t *p, const dt_bind_t *bind)
+static const char *check_create(apr_pool_t *p, const dth_server_t *conf, const dt_bind_t *bind)
 {
-    for (const dt_create_t *row = bind->create; row != NULL && row->attribute != NULL; row++) {
+    const dt_create_t *row = bind->create;
+
+    if (conf->create != NULL && conf->create->nelts > CREATE_MAX) {
+        return apr_psprintf(p, "DingTalkCreate: %d attributes are too many; at most %d",
+                            conf->create->nelts, CREATE_MAX);
+    }
+    for (; is_own_table(conf) && row != NULL && row->attribute != NULL; row++) {
+        if (!is_listed(row->attribute, own_settable)) {
+            return apr_psprintf(p,
+                                "DingTalkCreate: \"%s\" must be uid, name, mobile, email, "
+                                "job_number or title: the module keeps the rest itself",
+                                row->attribute);
+        }
+    }
+    for (row = bind->create; row != NULL && row->attribute != NULL; row++) {
         if (strcmp(row->attribute, bind->key_attribute) == 0) {
             return NULL;
         }
@@ -308,10 +327,19 @@ const char *dth_site_bind_check(apr_pool_t *p, apr_pool_t *ptemp, dth_site_t *si
         return check_ldap(p, site);
     }
     wrong = check_table(p, conf);
-    return wrong != NULL ? wrong : check_create(p, &site->login.bind);
+    return wrong != NULL ? wrong : check_create(p, conf, &site->login.bind);
 }
 
 /* --- making: what needs secrets --- */
+
+/* Only codes need phones: a table without any is good for all the rest. */
+static const char *phone_column(const dth_site_t *site)
+{
+    const dth_server_t *conf = site->conf;
+
+    return site->login.bind.unbound == DT_UNBOUND_BIND || is_own_table(conf) ? conf->phone_attribute
+                                                                             : conf->accounts.key;
+}
 
 const char *dth_site_bind_make(apr_pool_t *pconf, dth_site_t *site)
 {
@@ -320,7 +348,7 @@ const char *dth_site_bind_make(apr_pool_t *pconf, dth_site_t *site)
         .table = conf->accounts.table,
         .key = conf->accounts.key,
         .filter = conf->accounts_filter,
-        .phone = conf->phone_attribute,
+        .phone = phone_column(site),
         .attributes = wanted_attributes(pconf, conf, site->login.bind.create),
     };
     dt_slice_t password = {"", 0};
@@ -331,7 +359,8 @@ const char *dth_site_bind_make(apr_pool_t *pconf, dth_site_t *site)
     }
     if (dth_choice(conf->accounts.kind) == DTH_ACCOUNTS_DBD) {
         site->login.bind.accounts = dt_accounts_dbd_create(pconf, site->db, &config);
-        return NULL;
+        return site->login.bind.accounts != NULL ? NULL
+                                                 : "DingTalkAccounts: a name cannot be a column";
     }
     if (conf->accounts_login.secret != NULL) {
         wrong = dth_secret_read(pconf, conf->accounts_login.secret, &password);
