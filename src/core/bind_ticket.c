@@ -74,37 +74,17 @@ static dt_slice_t pack_person(apr_pool_t *pool, const dt_member_t *person, apr_s
     return dt_attributes_pack(pool, list, count, budget, &dropped);
 }
 
-static void set_attribute(dt_member_t *person, const dt_attribute_t *attribute)
-{
-    const struct {
-        const char *name;
-        const char **value;
-    } rows[] = {
-        {"name", &person->name},
-        {"mobile", &person->mobile},
-        {"email", &person->email},
-        {"org_email", &person->org_email},
-        {"job_number", &person->job_number},
-        {"title", &person->title},
-        {"avatar", &person->avatar},
-        {"dept_ids", &person->dept_ids},
-        {"manager_userid", &person->manager_userid},
-    };
-
-    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (strcmp(rows[i].name, attribute->name.data) == 0) {
-            *rows[i].value = attribute->value.data;
-        }
-    }
-}
-
 /* False when they are malformed. */
 static bool unpack_person(dt_slice_t attributes, dt_member_t *person)
 {
     dt_attribute_t attribute;
 
     while (dt_attribute_next(&attributes, &attribute)) {
-        set_attribute(person, &attribute);
+        const char **slot = dt_member_slot(person, attribute.name.data);
+
+        if (slot) {
+            *slot = attribute.value.data;
+        }
     }
     return attributes.len == 0;
 }

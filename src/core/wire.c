@@ -24,31 +24,39 @@ const char *const dt_member_attributes[] = {"name",           "mobile", "email",
                                             "job_number",     "title",  "avatar", "dept_ids",
                                             "manager_userid", NULL};
 
-const char *dt_member_attribute(const dt_member_t *member, const char *name)
+const char **dt_member_slot(dt_member_t *member, const char *name)
 {
     const struct {
         const char *name;
-        const char *value;
+        const char **slot;
     } rows[] = {
-        {"userid", member->user_id},
-        {"unionid", member->union_id},
-        {"name", member->name},
-        {"mobile", member->mobile},
-        {"email", member->email},
-        {"org_email", member->org_email},
-        {"job_number", member->job_number},
-        {"title", member->title},
-        {"avatar", member->avatar},
-        {"dept_ids", member->dept_ids},
-        {"manager_userid", member->manager_userid},
+        {"userid", &member->user_id},
+        {"unionid", &member->union_id},
+        {"name", &member->name},
+        {"mobile", &member->mobile},
+        {"email", &member->email},
+        {"org_email", &member->org_email},
+        {"job_number", &member->job_number},
+        {"title", &member->title},
+        {"avatar", &member->avatar},
+        {"dept_ids", &member->dept_ids},
+        {"manager_userid", &member->manager_userid},
     };
 
     for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         if (strcmp(rows[i].name, name) == 0) {
-            return rows[i].value;
+            return rows[i].slot;
         }
     }
     return NULL;
+}
+
+const char *dt_member_attribute(const dt_member_t *member, const char *name)
+{
+    dt_member_t copy = *member;
+    const char **slot = dt_member_slot(&copy, name);
+
+    return slot ? *slot : NULL;
 }
 
 /* --- requests --- */

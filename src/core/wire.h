@@ -50,6 +50,9 @@ extern const char *const dt_member_attributes[];
  */
 const char *dt_member_attribute(const dt_member_t *member, const char *name);
 
+/** Where member keeps the attribute of that name, or NULL when there is no such attribute. */
+const char **dt_member_slot(dt_member_t *member, const char *name);
+
 /**
  * The requests. Each fills request from call->pool; url and body hold secrets.
  * Sources: DingTalk's open platform documentation, "Obtain user token" (userAccessToken),

@@ -274,7 +274,7 @@ static inline void take_cookies(browser_t *b)
 
 static inline void show_tickets(const browser_t *b, dt_tickets_t *held)
 {
-    dt_slice_t tokens[JAR];
+    dt_slice_t tokens[JAR] = {{NULL, 0}};
     int count = 0;
 
     while (b->jar[count].name) {
