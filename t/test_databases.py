@@ -10,7 +10,7 @@ from lib.databases import PASSWORD, MariaDB, Postgres
 
 PROGRAMS = ("test_db", "test_db_schema", "test_memory_dbd", "test_memory_dbd_codes",
             "test_accounts_dbd",
-            "test_accounts_dbd_create")
+            "test_accounts_dbd_bind", "test_accounts_dbd_create")
 PATIENCE = 300
 
 

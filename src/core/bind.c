@@ -206,24 +206,37 @@ static apr_status_t refresh(const work_t *w)
 
 /* --- binding --- */
 
+static dt_claim_t claim_to(const work_t *w, const char *key, const char *method)
+{
+    return (dt_claim_t){.corp_id = w->bind->corp_id,
+                        .union_id = w->person->union_id,
+                        .user_id = w->person->user_id,
+                        .uid = key,
+                        .method = method};
+}
+
+static apr_status_t audit_bound(const work_t *w, const char *key, const char *method)
+{
+    apr_status_t rv = dt_bind_audit(w->bind, w->call, "bound", w->person, key, method);
+
+    return rv == APR_SUCCESS ? APR_SUCCESS : unavailable(w, "audit", rv);
+}
+
 static apr_status_t bind_key(const work_t *w, const char *key, const char *method,
                              dt_bound_t *bound)
 {
     const dt_memory_t *memory = w->bind->memory;
-    apr_status_t rv = memory->bind(memory->plug.self, w->call, w->bind->corp_id,
-                                   w->person->union_id, w->person->user_id, key, method, bound);
+    const dt_claim_t claim = claim_to(w, key, method);
+    apr_status_t rv = memory->bind(memory->plug.self, w->call, &claim, bound);
 
     if (rv != APR_SUCCESS) {
         return unavailable(w, "bind", rv);
     }
-    if (*bound != DT_BOUND) {
-        return APR_SUCCESS;
-    }
-    rv = dt_bind_audit(w->bind, w->call, "bound", w->person, key, method);
-    return rv == APR_SUCCESS ? APR_SUCCESS : unavailable(w, "audit", rv);
+    return *bound == DT_BOUND ? audit_bound(w, key, method) : APR_SUCCESS;
 }
 
-/* Another tab of the same person may have been faster: then they are bound, and come in as such. */
+/* Another tab of the same person may have been faster, or this very attempt, whose answer was lost:
+ * then they are bound, and come in as such. */
 static apr_status_t look_again(const work_t *w, dt_why_id_t otherwise, const char *detail)
 {
     apr_status_t rv = find_bound(w);
@@ -302,6 +315,7 @@ static apr_status_t create_account(const work_t *w)
     const dt_accounts_t *accounts = w->bind->accounts;
     dt_account_value_t *values = fill_values(w);
     const char *key = value_of(values, w->bind->key_attribute);
+    const dt_claim_t claim = claim_to(w, key, "create");
     bool created = false;
     apr_status_t rv;
 
@@ -309,7 +323,7 @@ static apr_status_t create_account(const work_t *w)
         return decide(w, DT_WHY_CANNOT_CREATE, NULL);
     }
     leave_out_empty(values);
-    rv = accounts->create(accounts->plug.self, w->call, values, &created);
+    rv = accounts->create(accounts->plug.self, w->call, values, &claim, &created);
     if (rv != APR_SUCCESS) {
         return unavailable(w, "create account", rv);
     }
@@ -317,11 +331,8 @@ static apr_status_t create_account(const work_t *w)
     if (!created) {
         return look_again(w, DT_WHY_ACCOUNT_EXISTS, NULL);
     }
-    rv = bind_account(w, "create", NULL);
-    if (rv != APR_SUCCESS || w->result->what != DT_SIGNED_IN) {
-        return rv;
-    }
-    return read_account(w, w->account->key);
+    rv = audit_bound(w, key, "create");
+    return rv == APR_SUCCESS ? read_account(w, key) : rv;
 }
 
 static apr_status_t decide_unbound(const work_t *w)

@@ -62,12 +62,10 @@ apr_status_t dt_bind_audit(const dt_bind_t *bind, const dt_call_t *call, const c
  * other person, or nothing is bound and the next is tried; a source that is empty or blank is
  * passed over; several matches, or an account that has another person, refuse at once: a later
  * rule must not find somebody else. Otherwise what DingTalkUnbound says; an account is made only
- * under a key that is not there. Whom a parallel sign-in has bound meanwhile comes in as bound
- * already. "bound" is audited with "auto:" and the source, or with "create".
- *
- * An account that was made just before the database went away, so that nobody could be bound to it,
- * is refused as ACCOUNT_EXISTS the next time: nothing in it tells whether it was made for this
- * person or for one who had the same userid before.
+ * under a key that is neither there nor bound, and together with its binding. Whom a parallel
+ * sign-in has bound meanwhile comes in as bound already, and so does who signs in again after the
+ * database went away in between. "bound" is audited with "auto:" and the source, or with "create",
+ * unless the database went away just then.
  *
  * A returning, bound person costs one statement here, where the store can read_bound.
  *

@@ -130,11 +130,19 @@ typedef struct dt_binding_t {
     const char *user_id; /* of the corp, at the last sign-in */
 } dt_binding_t;
 
+/** What is to be remembered: this person is this account. */
+typedef struct dt_claim_t {
+    const char *corp_id;
+    const char *union_id;
+    const char *user_id;
+    const char *uid;    /* the account's key */
+    const char *method; /* how it was found out, e.g. "code" */
+} dt_claim_t;
+
 /**
  * Every function: any thread; APR_SUCCESS when the store answered, whatever it said; anything else
- * when it could not be asked. Accounts that
- * do not count (DingTalkAccountsFilter, status of our own table, the LDAP URL's filter) are not
- * there.
+ * when it could not be asked. Accounts that do not count (DingTalkAccountsFilter, status of our own
+ * table, the LDAP URL's filter) are not there.
  */
 typedef struct dt_accounts_t {
     dt_plug_t plug;
@@ -153,14 +161,17 @@ typedef struct dt_accounts_t {
                                const char *union_id, dt_binding_t *binding, dt_account_t *account,
                                dt_found_t *found);
     /**
-     * Make an account of values (up to a NULL name; the key is among them). Never changes one
-     * that exists. NULL for stores that are read only.
-     * @param created false when there is an account of that key, whether it counts or not
+     * Make an account of values (up to a NULL name; the caller leaves out what is empty) and bind
+     * the person of claim to it: both, or neither. claim->uid is the key, which is among values.
+     * Never changes an account that exists. Whoever asks again because no answer came finds it not
+     * created, but bound. NULL for stores that are read only.
+     * @param created false when there is an account of that key, whether it counts or not, or when
+     *                the person or the key is bound already: then nothing has changed
      */
     apr_status_t (*create)(void *self, const dt_call_t *call, const dt_account_value_t *values,
-                           bool *created);
+                           const dt_claim_t *claim, bool *created);
     /**
-     * Bring the attributes of a managed account up to date; values as for create, with the key.
+     * Bring the attributes of a managed account up to date; values up to a NULL name, with the key.
      * An empty value clears its attribute. NULL for stores without managed accounts.
      */
     apr_status_t (*refresh)(void *self, const dt_call_t *call, const dt_account_value_t *values);
@@ -210,9 +221,8 @@ typedef struct dt_memory_t {
     apr_status_t (*binding)(void *self, const dt_call_t *call, const char *corp_id,
                             const char *union_id, dt_binding_t *binding);
     /** Bind the person to the account, unless either is bound otherwise in this corp. */
-    apr_status_t (*bind)(void *self, const dt_call_t *call, const char *corp_id,
-                         const char *union_id, const char *user_id, const char *uid,
-                         const char *method, dt_bound_t *bound);
+    apr_status_t (*bind)(void *self, const dt_call_t *call, const dt_claim_t *claim,
+                         dt_bound_t *bound);
     /** A row of the audit; for "signed_in" also userid and last_login_at of the binding. */
     apr_status_t (*audit)(void *self, const dt_call_t *call, const dt_audit_t *entry);
     /**

@@ -2,8 +2,7 @@
 /* The attribute store in LDAP, over mod_ldap's pool of connections. */
 #include "httpd/accounts_ldap.h"
 
-#include "core/bytes.h"
-#include "core/phone.h"
+#include "core/match.h"
 #include "httpd/log.h"
 #include "provider/ldap_filter.h"
 
@@ -48,20 +47,13 @@ typedef struct store_t {
 
 #define SECURE_AS_MOD_LDAP (APR_LDAP_NONE - 1) /* what LDAPTrustedMode says */
 
-/* What an entry must have to be the one that is searched for. */
-typedef struct wanted_t {
-    const char *attribute;
-    dt_match_t match;
-    const char *value;
-    const dt_phone_t *phone; /* for DT_MATCH_PHONE */
-} wanted_t;
-
 /* A search and what it has found so far. */
 typedef struct search_t {
     const store_t *store;
     const dt_call_t *call;
     request_rec *r;
-    wanted_t wanted;
+    const char *attribute;
+    dt_wanted_t wanted;
     dt_account_t account; /* the first that is the same; without a key when it has none */
     int same;
 } search_t;
@@ -111,40 +103,30 @@ static const char *value_of(apr_pool_t *pool, LDAP *ldap, LDAPMessage *entry, co
     return text;
 }
 
-static bool is_same(const wanted_t *wanted, const char *text)
+/* Of the attribute's values the first that is wanted, whatever the directory takes for equal. */
+static const char *find_wanted(const search_t *search, LDAP *ldap, LDAPMessage *entry)
 {
-    switch (wanted->match) {
-    case DT_MATCH_EMAIL:
-        return dt_slice_is(dt_slice(text), wanted->value);
-    case DT_MATCH_PHONE:
-        return dt_phone_same(wanted->phone, text);
-    case DT_MATCH_TEXT:
-        break;
-    }
-    return strcmp(text, wanted->value) == 0;
-}
+    struct berval **values = ldap_get_values_len(ldap, entry, search->attribute);
+    const char *found = NULL;
 
-/* Any of the attribute's values, whatever the directory takes for equal. */
-static bool has_wanted(const search_t *search, LDAP *ldap, LDAPMessage *entry)
-{
-    struct berval **values = ldap_get_values_len(ldap, entry, search->wanted.attribute);
-    bool same = false;
-
-    for (int i = 0; values && values[i] && !same; i++) {
+    for (int i = 0; values && values[i] && !found; i++) {
         const char *text = text_of(search->call->pool, values[i]);
 
-        same = text && is_same(&search->wanted, text);
+        found = dt_wanted_is(&search->wanted, text) ? text : NULL;
     }
     ldap_value_free_len(values);
-    return same;
+    return found;
 }
 
-static dt_account_t account_of(const search_t *search, LDAP *ldap, LDAPMessage *entry)
+/* Of several phones the account has, the one that was searched for is meant. */
+static dt_account_t account_of(const search_t *search, LDAP *ldap, LDAPMessage *entry,
+                               const char *found)
 {
     const store_t *store = search->store;
     apr_pool_t *pool = search->call->pool;
     dt_account_value_t *values =
         apr_pcalloc(pool, (apr_size_t)(store->attribute_count + 1) * sizeof(*values));
+    bool by_phone = strcasecmp(search->attribute, store->phone) == 0;
     int count = 0;
 
     for (int i = 0; i < store->attribute_count; i++) {
@@ -156,7 +138,8 @@ static dt_account_t account_of(const search_t *search, LDAP *ldap, LDAPMessage *
         }
     }
     return (dt_account_t){.key = value_of(pool, ldap, entry, store->key, true),
-                          .phone = value_of(pool, ldap, entry, store->phone, false),
+                          .phone = by_phone ? found
+                                            : value_of(pool, ldap, entry, store->phone, false),
                           .values = values};
 }
 
@@ -164,8 +147,10 @@ static void judge(search_t *search, LDAP *ldap, LDAPMessage *entries)
 {
     for (LDAPMessage *entry = ldap_first_entry(ldap, entries); entry;
          entry = ldap_next_entry(ldap, entry)) {
-        if (has_wanted(search, ldap, entry) && ++search->same == 1) {
-            search->account = account_of(search, ldap, entry);
+        const char *found = find_wanted(search, ldap, entry);
+
+        if (found && ++search->same == 1) {
+            search->account = account_of(search, ldap, entry, found);
         }
     }
 }
@@ -210,7 +195,7 @@ static char **attributes_of(const search_t *search)
 
     add_name(pool, names, store->key);
     add_name(pool, names, store->phone);
-    add_name(pool, names, search->wanted.attribute);
+    add_name(pool, names, search->attribute);
     for (int i = 0; i < store->attribute_count; i++) {
         add_name(pool, names, store->attributes[i]);
     }
@@ -280,9 +265,9 @@ static apr_status_t failed(const search_t *search, int code)
 static apr_status_t run(search_t *search, dt_account_t *account, dt_found_t *found)
 {
     const store_t *store = search->store;
-    const wanted_t *wanted = &search->wanted;
-    const char *filter = dt_ldap_filter(search->call->pool, store->filter, wanted->attribute,
-                                        wanted->match, wanted->value, wanted->phone);
+    const dt_wanted_t *wanted = &search->wanted;
+    const char *filter = dt_ldap_filter(search->call->pool, store->filter, search->attribute,
+                                        wanted->match, wanted->value, &wanted->phone);
     LDAPMessage *entries = NULL;
     util_ldap_connection_t *ldc;
     int code;
@@ -314,24 +299,14 @@ static apr_status_t run(search_t *search, dt_account_t *account, dt_found_t *fou
 static apr_status_t find(void *self, const dt_call_t *call, const char *attribute, dt_match_t match,
                          const char *value, dt_account_t *account, dt_found_t *found)
 {
-    search_t search = {.store = self,
-                       .call = call,
-                       .r = call->glue,
-                       .wanted = {attribute, match, value, NULL}};
-    dt_phone_t phone;
+    search_t search = {.store = self, .call = call, .r = call->glue, .attribute = attribute};
 
     *found = DT_FOUND_NONE;
     if (!dt_ldap_is_attribute(attribute) || !search.r || !dth_accounts_ldap_available()) {
         return APR_EINVAL;
     }
-    if (!value || !*value) {
+    if (!dt_wanted(call->pool, match, value, &search.wanted)) {
         return APR_SUCCESS;
-    }
-    if (match == DT_MATCH_PHONE) {
-        if (!dt_phone_parse(call->pool, value, NULL, &phone)) {
-            return APR_SUCCESS;
-        }
-        search.wanted.phone = &phone;
     }
     return run(&search, account, found);
 }

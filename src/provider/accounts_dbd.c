@@ -2,9 +2,9 @@
 /* The attribute store in SQL: our own table dingtalk_account, or one of the administrator's. */
 #include "provider/accounts_dbd.h"
 
-#include "core/bytes.h"
-#include "core/phone.h"
+#include "core/match.h"
 #include "provider/accounts_sql.h"
+#include "provider/memory_dbd.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -26,20 +26,13 @@ typedef struct store_t {
     int attributes; /* how many */
 } store_t;
 
-/* What a row must have to be the one that is searched for. */
-typedef struct wanted_t {
-    dt_match_t match;
-    const char *value;
-    const dt_phone_t *phone; /* for DT_MATCH_PHONE */
-} wanted_t;
-
 /* A search and what it has found so far. */
 typedef struct search_t {
     const store_t *store;
     const dt_call_t *call;
     dt_sql_t sql;
     const char *args[DT_DB_ARGS];
-    wanted_t wanted;
+    dt_wanted_t wanted;
     dt_binding_t *binding; /* of a search for the account that is bound, else NULL */
     dt_account_t *account; /* the first that is the same */
     int rows;
@@ -96,22 +89,6 @@ static bool has_value(const char *text)
     return text && *text;
 }
 
-static bool is_same(const wanted_t *wanted, const char *text)
-{
-    if (!has_value(text)) {
-        return false;
-    }
-    switch (wanted->match) {
-    case DT_MATCH_EMAIL:
-        return dt_slice_is(dt_slice(text), wanted->value);
-    case DT_MATCH_PHONE:
-        return dt_phone_same(wanted->phone, text);
-    case DT_MATCH_TEXT:
-        break;
-    }
-    return strcmp(text, wanted->value) == 0;
-}
-
 static dt_account_t *account_of(const search_t *search, const char *const *columns)
 {
     const store_t *store = search->store;
@@ -139,7 +116,7 @@ static dt_account_t *account_of(const search_t *search, const char *const *colum
 static bool judge(search_t *search, const char *const *columns, const char *value)
 {
     search->rows++;
-    if (is_same(&search->wanted, value) && ++search->same == 1) {
+    if (dt_wanted_is(&search->wanted, value) && ++search->same == 1) {
         search->account = account_of(search, columns);
     }
     return search->same < 2;
@@ -160,7 +137,7 @@ static bool on_bound(void *baton, const char *const *columns, int count)
     if (!columns[0]) {
         return false;
     }
-    search->wanted.value = columns[0];
+    dt_wanted(search->call->pool, DT_MATCH_TEXT, columns[0], &search->wanted);
     return judge(search, columns + 2, columns[2 + DT_ACCOUNTS_KEY]);
 }
 
@@ -224,8 +201,7 @@ static apr_status_t find(void *self, const dt_call_t *call, const char *attribut
                          const char *value, dt_account_t *account, dt_found_t *found)
 {
     const store_t *store = self;
-    search_t search = {.store = store, .call = call, .wanted = {match, value, NULL}};
-    dt_phone_t phone;
+    search_t search = {.store = store, .call = call};
     int count = 1;
     apr_status_t rv;
 
@@ -233,16 +209,12 @@ static apr_status_t find(void *self, const dt_call_t *call, const char *attribut
     if (!dt_accounts_dbd_is_name(attribute, false)) {
         return APR_EINVAL;
     }
-    if (!has_value(value)) {
+    if (!dt_wanted(call->pool, match, value, &search.wanted)) {
         return APR_SUCCESS;
     }
     search.args[0] = match == DT_MATCH_EMAIL ? lower(call->pool, value) : value;
     if (match == DT_MATCH_PHONE) {
-        if (!dt_phone_parse(call->pool, value, NULL, &phone)) {
-            return APR_SUCCESS;
-        }
-        search.wanted.phone = &phone;
-        count = dt_phone_spellings(call->pool, &phone, search.args);
+        count = dt_phone_spellings(call->pool, &search.wanted.phone, search.args);
     }
     search.sql.text = dt_accounts_sql_find(call->pool, &store->sql, attribute, match, count);
     rv = dt_db_run(store->db, call, do_find, &search);
@@ -335,35 +307,67 @@ static apr_status_t do_change(void *baton, const dt_call_t *call, dt_conn_t *con
     return dt_conn_execute(conn, call, &change->sql, change->args, &change->changed);
 }
 
-static apr_status_t run(const store_t *store, const dt_call_t *call, const char *text,
-                        change_t *change)
+/* An account that is to be made, and whose it is. */
+typedef struct creation_t {
+    change_t account;
+    const dt_claim_t *claim;
+    dt_db_kind_t kind;
+    bool created;
+} creation_t;
+
+/* The binding first: there those who want the same wait for each other, before they have locked
+ * anything of a table that may not be ours. Done again after a commit whose reply was lost, it
+ * finds the person bound. */
+static apr_status_t insert_both(creation_t *creation, const dt_call_t *call, dt_conn_t *conn)
 {
-    change->sql.text = text;
-    change->args[change->count] = change->key;
-    return dt_db_run(store->db, call, do_change, change);
+    int bound = 0;
+    apr_status_t rv = dt_memory_dbd_bind(conn, call, creation->kind, creation->claim, &bound);
+
+    if (rv == APR_SUCCESS && bound) {
+        rv = do_change(&creation->account, call, conn);
+    }
+    creation->created = rv == APR_SUCCESS && bound && creation->account.changed;
+    return rv;
+}
+
+static apr_status_t do_create(void *baton, const dt_call_t *call, dt_conn_t *conn)
+{
+    creation_t *creation = baton;
+    apr_status_t rv = dt_conn_begin(conn, call);
+
+    if (rv == APR_SUCCESS) {
+        rv = insert_both(creation, call, conn);
+    }
+    if (rv == APR_SUCCESS && creation->created) {
+        return dt_conn_commit(conn, call);
+    }
+    dt_conn_abort(conn, call);
+    return rv;
 }
 
 static apr_status_t create(void *self, const dt_call_t *call, const dt_account_value_t *values,
-                           bool *created)
+                           const dt_claim_t *claim, bool *created)
 {
     const store_t *store = self;
     const char *now = milliseconds(call);
-    change_t change = {.count = 0};
+    creation_t creation = {.claim = claim, .kind = store->sql.kind};
+    change_t *account = &creation.account;
     apr_status_t rv;
 
     *created = false;
-    if (!set_values(store, values, true, &change)) {
+    if (!set_values(store, values, true, account) || strcmp(account->key, claim->uid) != 0) {
         return APR_EINVAL;
     }
     if (store->sql.managed &&
-        !(set(&change, store->sql.managed, "1") && set(&change, "created_at", now) &&
-          set(&change, "updated_at", now))) {
+        !(set(account, store->sql.managed, "1") && set(account, "created_at", now) &&
+          set(account, "updated_at", now))) {
         return APR_EINVAL;
     }
-    rv = run(store, call,
-             dt_accounts_sql_create(call->pool, &store->sql, change.columns, change.count),
-             &change);
-    *created = rv == APR_SUCCESS && change.changed == 1;
+    account->sql.text =
+        dt_accounts_sql_create(call->pool, &store->sql, account->columns, account->count);
+    account->args[account->count] = account->key;
+    rv = dt_db_run(store->db, call, do_create, &creation);
+    *created = rv == APR_SUCCESS && creation.created;
     return rv;
 }
 
@@ -376,9 +380,10 @@ static apr_status_t refresh(void *self, const dt_call_t *call, const dt_account_
         !set(&change, "updated_at", milliseconds(call))) {
         return APR_EINVAL;
     }
-    return run(store, call,
-               dt_accounts_sql_refresh(call->pool, &store->sql, change.columns, change.count),
-               &change);
+    change.sql.text =
+        dt_accounts_sql_refresh(call->pool, &store->sql, change.columns, change.count);
+    change.args[change.count] = change.key;
+    return dt_db_run(store->db, call, do_change, &change);
 }
 
 /* --- making --- */

@@ -25,7 +25,9 @@ bool dt_accounts_dbd_is_name(const char *name, bool table);
 /**
  * Make it while the configuration is read. Its statements share db's connections. DT_MATCH_EMAIL
  * reads the whole table, unless there is an index on LOWER(column); so does a search by a column
- * that is no text in PostgreSQL, unless there is one on CAST(column AS text).
+ * that is no text in PostgreSQL, unless there is one on CAST(column AS text). An account is made in
+ * one transaction with its binding, for which db has dingtalk_binding; a table of MySQL that knows
+ * no transactions may keep one that nobody was bound to.
  * @return NULL when the configuration has a name that is none
  */
 const dt_accounts_t *dt_accounts_dbd_create(apr_pool_t *pconf, dt_db_t *db,

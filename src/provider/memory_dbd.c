@@ -194,29 +194,48 @@ static bool take_rival(void *baton, const char *const *columns, int count)
     return true;
 }
 
+apr_status_t dt_memory_dbd_bind(dt_conn_t *conn, const dt_call_t *call, dt_db_kind_t kind,
+                                const dt_claim_t *claim, int *changed)
+{
+    const char *const row[] = {claim->corp_id, claim->union_id, claim->user_id,
+                               claim->uid,     claim->method,   instant(call, call->now)};
+
+    return dt_conn_execute(conn, call, &insert_binding[kind], row, changed);
+}
+
+typedef struct attempt_t {
+    dt_db_kind_t kind;
+    const dt_claim_t *claim;
+    int changed;
+} attempt_t;
+
+static apr_status_t do_bind(void *baton, const dt_call_t *call, dt_conn_t *conn)
+{
+    attempt_t *attempt = baton;
+
+    return dt_memory_dbd_bind(conn, call, attempt->kind, attempt->claim, &attempt->changed);
+}
+
 /* What was in the way of the insert may be gone when it is looked for: then once more. */
-static apr_status_t bind_person(void *self, const dt_call_t *call, const char *corp_id,
-                                const char *union_id, const char *user_id, const char *uid,
-                                const char *method, dt_bound_t *bound)
+static apr_status_t bind_person(void *self, const dt_call_t *call, const dt_claim_t *claim,
+                                dt_bound_t *bound)
 {
     const port_t *port = self;
-    const char *const row[] = {corp_id, union_id, user_id, uid, method, instant(call, call->now)};
-    const char *const rival[] = {corp_id, union_id, uid};
-    const dt_sql_t *insert = &insert_binding[dt_db_kind(port->db)];
+    const char *const rival[] = {claim->corp_id, claim->union_id, claim->uid};
+    attempt_t attempt = {.kind = dt_db_kind(port->db), .claim = claim};
 
     *bound = DT_BOUND_OTHER;
     for (int i = 0; i < BIND_ROUNDS; i++) {
-        rivals_t rivals = {.union_id = union_id, .uid = uid};
-        int changed = 0;
-        apr_status_t rv = execute(port, call, insert, row, &changed);
+        rivals_t rivals = {.union_id = claim->union_id, .uid = claim->uid};
+        apr_status_t rv = dt_db_run(port->db, call, do_bind, &attempt);
 
-        if (rv == APR_SUCCESS && changed == 0) {
+        if (rv == APR_SUCCESS && attempt.changed == 0) {
             rv = select_rows(port, call, &read_rivals, rival, take_rival, &rivals);
         }
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        if (changed || rivals.same) {
+        if (attempt.changed || rivals.same) {
             *bound = DT_BOUND;
             return APR_SUCCESS;
         }

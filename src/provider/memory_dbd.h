@@ -9,4 +9,11 @@
 /** Make it while the configuration is read; db is started and made ready by others. */
 const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db);
 
+/**
+ * One statement that binds, for a transaction of somebody else's.
+ * @param changed 1; 0 when the person or the account is bound already, even to each other
+ */
+apr_status_t dt_memory_dbd_bind(dt_conn_t *conn, const dt_call_t *call, dt_db_kind_t kind,
+                                const dt_claim_t *claim, int *changed);
+
 #endif

@@ -157,13 +157,23 @@ static apr_status_t read_account(void *self, const dt_call_t *call, const char *
     return answer_found(self, account, found);
 }
 
-static apr_status_t create(void *self, const dt_call_t *call, const dt_account_value_t *values,
-                           bool *created)
+static void check_claim(const dt_claim_t *claim)
 {
-    const int answer = next_answer(self);
+    CHECK(strcmp(claim->corp_id, "corp") == 0);
+    CHECK(*claim->union_id && *claim->user_id && *claim->uid && *claim->method);
+}
 
-    CHECK(strcmp(values[0].name, "uid") == 0 && *values[0].value && !values[1].name);
+static apr_status_t create(void *self, const dt_call_t *call, const dt_account_value_t *values,
+                           const dt_claim_t *claim, bool *created)
+{
+    world_t *w = self;
+    const int answer = next_answer(w);
+
+    check_claim(claim);
+    CHECK(strcmp(values[0].name, "uid") == 0 && strcmp(values[0].value, claim->uid) == 0);
+    CHECK(!values[1].name);
     *created = answer % 3 == 1;
+    w->bound = *created;
     return answer == 0 ? APR_EGENERAL : APR_SUCCESS;
 }
 
@@ -179,14 +189,13 @@ static apr_status_t binding(void *self, const dt_call_t *call, const char *corp_
     return answer == 0 ? APR_EGENERAL : APR_SUCCESS;
 }
 
-static apr_status_t bind_person(void *self, const dt_call_t *call, const char *corp_id,
-                                const char *union_id, const char *user_id, const char *uid,
-                                const char *method, dt_bound_t *bound)
+static apr_status_t bind_person(void *self, const dt_call_t *call, const dt_claim_t *claim,
+                                dt_bound_t *bound)
 {
     world_t *w = self;
     const int answer = next_answer(w);
 
-    CHECK(strcmp(corp_id, "corp") == 0 && *union_id && *user_id && *uid && *method);
+    check_claim(claim);
     *bound = answer % 3 == 1 ? DT_BOUND : answer % 3 == 2 ? DT_BOUND_OTHER : DT_BOUND_TAKEN;
     w->bound = answer % 3 == 1;
     return answer == 0 ? APR_EGENERAL : APR_SUCCESS;

@@ -43,8 +43,8 @@ static inline int staff_set_up(void **state)
         apr_psprintf(
             world->pool,
             "CREATE TABLE staff (id %s PRIMARY KEY, name VARCHAR(64), mobile VARCHAR(64), "
-            "mail %s, job_number %s, enabled INT DEFAULT 1, user_id VARCHAR(9), note TEXT)",
-            type, type, type));
+            "mail %s, job_number %s, enabled INT DEFAULT 1, user_id VARCHAR(9), note TEXT)%s",
+            type, type, type, is_driver(world, "mysql") ? " DEFAULT CHARACTER SET utf8mb4" : ""));
     return failed;
 }
 

@@ -85,11 +85,9 @@ static inline void bind_to(bind_world_t *w, const char *key)
 
 static inline void be_bound(bind_world_t *w, const char *union_id, const char *uid)
 {
-    dt_bound_t bound;
+    const dt_claim_t claim = {CORP, union_id, "some", uid, "hand"};
 
-    assert_int_equal(fake_bind(w->memory, &w->call, CORP, union_id, "some", uid, "hand", &bound),
-                     APR_SUCCESS);
-    assert_int_equal(bound, DT_BOUND);
+    assert_int_equal(fake_binding_add(w->memory, NOW, &claim), DT_BOUND);
 }
 
 static inline const char *bound_to(bind_world_t *w)

@@ -159,18 +159,21 @@ static inline apr_status_t fake_read_bound(void *self, const dt_call_t *call, co
 }
 
 static inline apr_status_t fake_create(void *self, const dt_call_t *call,
-                                       const dt_account_value_t *values, bool *created)
+                                       const dt_account_value_t *values, const dt_claim_t *claim,
+                                       bool *created)
 {
     fake_accounts_t *a = self;
     apr_status_t rv = fake_accounts_asked(a, "create");
     fake_account_t *row;
 
-    (void)call;
     if (rv != APR_SUCCESS) {
         return rv;
     }
     assert_string_equal(values[0].name, "uid");
-    *created = !fake_account_of(a, values[0].value);
+    assert_string_equal(values[0].value, claim->uid);
+    *created = !fake_account_of(a, claim->uid) &&
+               !fake_binding_of(a->memory, claim->corp_id, claim->union_id) &&
+               fake_binding_add(a->memory, call->now, claim) == DT_BOUND;
     if (*created) {
         row = fake_account_add(a, values[0].value, NULL, NULL);
         row->managed = true;

@@ -113,37 +113,39 @@ static inline apr_status_t fake_binding(void *self, const dt_call_t *call, const
     return rv;
 }
 
-static inline apr_status_t fake_bind(void *self, const dt_call_t *call, const char *corp_id,
-                                     const char *union_id, const char *user_id, const char *uid,
-                                     const char *method, dt_bound_t *bound)
+static inline dt_bound_t fake_binding_add(fake_memory_t *m, apr_time_t now, const dt_claim_t *claim)
 {
-    fake_memory_t *m = self;
-    apr_status_t rv = fake_asked(m, "bind");
-    const fake_binding_t *row = fake_binding_of(m, corp_id, union_id);
+    const fake_binding_t *row = fake_binding_of(m, claim->corp_id, claim->union_id);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     if (row) {
-        *bound = strcmp(row->uid, uid) == 0 ? DT_BOUND : DT_BOUND_OTHER;
-        return APR_SUCCESS;
+        return strcmp(row->uid, claim->uid) == 0 ? DT_BOUND : DT_BOUND_OTHER;
     }
-    if (fake_binding_to(m, corp_id, uid)) {
-        *bound = DT_BOUND_TAKEN;
-        return APR_SUCCESS;
+    if (fake_binding_to(m, claim->corp_id, claim->uid)) {
+        return DT_BOUND_TAKEN;
     }
     assert_true(m->binding_count < FAKE_ROWS);
     m->bindings[m->binding_count++] = (fake_binding_t){
-        apr_pstrdup(m->pool, corp_id),
-        apr_pstrdup(m->pool, union_id),
-        apr_pstrdup(m->pool, user_id),
-        apr_pstrdup(m->pool, uid),
-        apr_pstrdup(m->pool, method),
-        call->now,
+        apr_pstrdup(m->pool, claim->corp_id),
+        apr_pstrdup(m->pool, claim->union_id),
+        apr_pstrdup(m->pool, claim->user_id),
+        apr_pstrdup(m->pool, claim->uid),
+        apr_pstrdup(m->pool, claim->method),
+        now,
         0,
     };
-    *bound = DT_BOUND;
-    return APR_SUCCESS;
+    return DT_BOUND;
+}
+
+static inline apr_status_t fake_bind(void *self, const dt_call_t *call, const dt_claim_t *claim,
+                                     dt_bound_t *bound)
+{
+    fake_memory_t *m = self;
+    apr_status_t rv = fake_asked(m, "bind");
+
+    if (rv == APR_SUCCESS) {
+        *bound = fake_binding_add(m, call->now, claim);
+    }
+    return rv;
 }
 
 /* --- audit --- */

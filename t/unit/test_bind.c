@@ -231,12 +231,11 @@ static void a_second_claimant_is_refused_although_a_later_rule_would_find_anothe
 
 static void bind_elsewhere(fake_memory_t *memory, const char *function)
 {
-    dt_call_t call = {.now = NOW};
-    dt_bound_t bound;
+    const dt_claim_t claim = {CORP, "un-Zhang", "zhang", "elsewhere", "code"};
 
     if (strcmp(function, "bind") == 0) {
         memory->before = NULL;
-        fake_bind(memory, &call, CORP, "un-Zhang", "zhang", "elsewhere", "code", &bound);
+        fake_binding_add(memory, NOW, &claim);
     }
 }
 

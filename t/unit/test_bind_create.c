@@ -81,13 +81,12 @@ static void an_account_of_that_key_is_refused_and_stays_as_it_is(void **state)
 
 static void sign_in_beside(fake_accounts_t *accounts, const char *function)
 {
-    dt_call_t call = {.now = NOW};
-    dt_bound_t bound;
+    const dt_claim_t claim = {CORP, "un-Zhang", "zhang", "zhang", "create"};
 
     if (strcmp(function, "create") == 0) {
         accounts->before = NULL;
         fake_account_add(accounts, "zhang", NULL, NULL);
-        fake_bind(accounts->memory, &call, CORP, "un-Zhang", "zhang", "zhang", "create", &bound);
+        fake_binding_add(accounts->memory, NOW, &claim);
     }
 }
 
@@ -136,8 +135,11 @@ static void a_key_that_is_still_bound_to_another_person_is_refused(void **state)
 
     be_bound(w, "un-Li", "zhang"); /* the account had been deleted */
     bind_person(w);
-    assert_why(w->result, DT_WHY_ACCOUNT_TAKEN);
+    assert_why(w->result, DT_WHY_ACCOUNT_EXISTS);
+    assert_string_equal(w->account.key, "zhang");
     assert_null(bound_to(w));
+    assert_int_equal(w->accounts->count, 0);
+    assert_int_equal(w->memory->audit_count, 0);
 }
 
 static void hide(fake_accounts_t *accounts, const char *function)
@@ -159,7 +161,7 @@ static void an_account_that_does_not_count_when_it_is_made_lets_nobody_in(void *
 
 static void a_store_that_does_not_answer_lets_nobody_in(void **state)
 {
-    static const char *const functions[] = {"create", "bind", "audit", "read"};
+    static const char *const functions[] = {"create", "audit", "read"};
     bind_world_t *w = *state;
 
     w->memory->trouble = w->accounts->trouble = APR_EGENERAL;
@@ -168,6 +170,24 @@ static void a_store_that_does_not_answer_lets_nobody_in(void **state)
         w->memory->trouble_in = w->accounts->trouble_in = functions[i];
         bind_person(w);
         assert_row_why(functions[i], w->result, DT_WHY_UNAVAILABLE);
+    }
+}
+
+static void who_is_sent_away_after_the_account_was_made_comes_in_the_next_time(void **state)
+{
+    static const char *const functions[] = {"create", "audit", "read"};
+    bind_world_t *w = *state;
+
+    for (size_t i = 0; i < ROWS(functions); i++) {
+        w->accounts->count = w->memory->binding_count = 0;
+        w->accounts->before = i == 0 ? sign_in_beside : NULL; /* made, but nobody is told */
+        w->memory->trouble = w->accounts->trouble = APR_EGENERAL;
+        w->memory->trouble_in = w->accounts->trouble_in = functions[i];
+        bind_person(w);
+        assert_row_why(functions[i], w->result, DT_WHY_UNAVAILABLE);
+        w->memory->trouble = w->accounts->trouble = APR_SUCCESS;
+        bind_person(w);
+        assert_in(w, "zhang");
     }
 }
 
@@ -316,6 +336,7 @@ int main(void)
         WITH_CREATE(a_key_that_is_still_bound_to_another_person_is_refused),
         WITH_CREATE(an_account_that_does_not_count_when_it_is_made_lets_nobody_in),
         WITH_CREATE(a_store_that_does_not_answer_lets_nobody_in),
+        WITH_CREATE(who_is_sent_away_after_the_account_was_made_comes_in_the_next_time),
         WITH_CREATE(a_managed_account_follows_the_member_record),
         WITH_CREATE(an_account_of_the_administrators_is_never_written),
         WITH_CREATE(without_a_rule_a_managed_account_stays_as_it_is),

@@ -303,11 +303,11 @@ static void assert_refused(const page_t *p)
 
 static void an_account_that_has_another_person_is_refused(void **state)
 {
+    const dt_claim_t claim = {"dingcorp1", "un-b", "us-b", "san", "hand"};
     page_t *p = *state;
-    dt_bound_t bound;
 
     ask(p, PHONE);
-    fake_bind(p->w->memory, &p->w->call, "dingcorp1", "un-b", "us-b", "san", "hand", &bound);
+    fake_binding_add(p->w->memory, NOW, &claim);
     verify(p, p->sent);
     assert_reason(p, DT_WHY_REFUSED);
     assert_refused(p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A server that is killed and started again: whoever runs this does so between two lines. */
-#include "database.h"
+#include "accounts_world.h"
 
 #include <apr_atomic.h>
 
@@ -20,7 +20,9 @@ static void handshake(const char *where)
 static apr_status_t bind_as(const world_t *world, const dt_call_t *call, const char *id,
                             dt_bound_t *bound)
 {
-    return world->memory->bind(world->memory->plug.self, call, CORP, id, "user", id, "code", bound);
+    const dt_claim_t claim = {CORP, id, "user", id, "code"};
+
+    return world->memory->bind(world->memory->plug.self, call, &claim, bound);
 }
 
 static void a_server_that_comes_back_is_used_at_once(void **state)
@@ -59,10 +61,39 @@ static void add(const world_t *world, const dt_call_t *call, const char *id)
     (void)world->memory->add_challenge(world->memory->plug.self, call, &challenge);
 }
 
+static const dt_accounts_t *accounts_of(apr_pool_t *pool, const world_t *world)
+{
+    const dt_accounts_dbd_config_t config = {.phone = "mobile"};
+    const dt_accounts_t *accounts = dt_accounts_dbd_create(pool, world->db, &config);
+
+    assert_non_null(accounts);
+    return accounts;
+}
+
+/* APR_SUCCESS only when the person has an account, whoever made it. */
+static apr_status_t create_as(const dt_accounts_t *accounts, const dt_call_t *call, const char *id)
+{
+    const dt_account_value_t values[] = {{"uid", id}, {NULL, NULL}};
+    const dt_claim_t claim = {OTHER_CORP, id, "user", id, "create"};
+    dt_account_t account;
+    dt_binding_t binding;
+    dt_found_t found;
+    bool created;
+    apr_status_t rv = accounts->create(accounts->plug.self, call, values, &claim, &created);
+
+    if (rv == APR_SUCCESS) {
+        rv = accounts->read_bound(accounts->plug.self, call, OTHER_CORP, id, &binding, &account,
+                                  &found);
+    }
+    assert_true(rv != APR_SUCCESS || found == DT_FOUND_ONE);
+    return rv;
+}
+
 /* Everybody wants the same accounts and the same challenges, and gives up none that failed. */
 static void work(member_t *member)
 {
     const world_t *world = member->world;
+    const dt_accounts_t *accounts = accounts_of(member->call.pool, world);
 
     for (int i = 0; i < ROUNDS_MAX && !apr_atomic_read32(&stopping); i++) {
         dt_call_t call = member->call;
@@ -72,7 +103,8 @@ static void work(member_t *member)
 
         assert_int_equal(apr_pool_create(&call.pool, member->call.pool), APR_SUCCESS);
         id = apr_itoa(call.pool, i);
-        while (bind_as(world, &call, id, &bound) != APR_SUCCESS) {
+        while (bind_as(world, &call, id, &bound) != APR_SUCCESS ||
+               create_as(accounts, &call, id) != APR_SUCCESS) {
             apr_atomic_inc32(&failures);
             apr_sleep(apr_time_from_msec(20));
         }
@@ -108,6 +140,8 @@ static void nothing_is_lost_or_done_twice_when_a_server_dies_under_load(void **s
     crowd_end(WORKERS, members);
     assert_int_not_equal(failures, 0);
     assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_binding"),
+                        apr_itoa(world->pool, 2 * (int)bindings));
+    assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_account"),
                         apr_itoa(world->pool, (int)bindings));
     for (apr_uint32_t i = 0; i < bindings; i++) {
         assert_in_range(firsts[i], 0, 1);

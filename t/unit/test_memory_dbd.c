@@ -5,10 +5,10 @@
 static dt_bound_t bind_in(world_t *world, const char *corp_id, const char *union_id,
                           const char *uid)
 {
+    const dt_claim_t claim = {corp_id, union_id, "manager4220", uid, "mobile"};
     dt_bound_t bound = DT_BOUND_OTHER;
 
-    assert_int_equal(world->memory->bind(world->memory->plug.self, &world->call, corp_id, union_id,
-                                         "manager4220", uid, "mobile", &bound),
+    assert_int_equal(world->memory->bind(world->memory->plug.self, &world->call, &claim, &bound),
                      APR_SUCCESS);
     return bound;
 }
@@ -144,11 +144,12 @@ static void whatever_a_field_holds_is_only_a_value(void **state)
     for (size_t i = 0; i < ROWS(nasty); i++) {
         const char *text = nasty[i];
         const dt_audit_t entry = {"refused", text, text, text, text, text, text};
+        const dt_claim_t claim = {text, text, text, text, text};
         dt_bound_t bound = DT_BOUND_OTHER;
 
         assert_row_text(text, binding_of(world, text, text).uid, NULL);
-        assert_int_equal(world->memory->bind(world->memory->plug.self, &world->call, text, text,
-                                             text, text, text, &bound),
+        assert_int_equal(world->memory->bind(world->memory->plug.self, &world->call, &claim,
+                                             &bound),
                          APR_SUCCESS);
         assert_row_int(text, bound, DT_BOUND);
         assert_row_text(text, binding_of(world, text, text).uid, text);
@@ -179,10 +180,10 @@ static void claim_one_account(member_t *member)
 {
     const dt_memory_t *memory = member->world->memory;
     const char *union_id = apr_psprintf(member->call.pool, "union%d", member->number);
+    const dt_claim_t claim = {CORP, union_id, "user", "zhangsan", "code"};
     dt_bound_t bound = DT_BOUND_OTHER;
 
-    member->status = memory->bind(memory->plug.self, &member->call, CORP, union_id, "user",
-                                  "zhangsan", "code", &bound);
+    member->status = memory->bind(memory->plug.self, &member->call, &claim, &bound);
     member->yes = bound == DT_BOUND;
 }
 
@@ -202,10 +203,10 @@ static void claim_an_account_each(member_t *member)
 {
     const dt_memory_t *memory = member->world->memory;
     const char *uid = apr_psprintf(member->call.pool, "account%d", member->number);
+    const dt_claim_t claim = {CORP, "union1", "user", uid, "code"};
     dt_bound_t bound = DT_BOUND_TAKEN;
 
-    member->status =
-        memory->bind(memory->plug.self, &member->call, CORP, "union1", "user", uid, "code", &bound);
+    member->status = memory->bind(memory->plug.self, &member->call, &claim, &bound);
     member->yes = bound == DT_BOUND;
 }
 
