@@ -67,7 +67,6 @@ WRONG = [
     (f"{OWN}\nDingTalkCreate uid=%{{userid", "DingTalkCreate", r"\w"),
     (f"{OWN}\nDingTalkCreate uid=%{{userid}} status=active", "DingTalkCreate", "job_number"),
     (f"{TABLE}\nDingTalkCreate " + " ".join(f"c{i}=x" for i in range(13)), "DingTalkCreate", "12"),
-    (f"{OWN}\nDingTalkAccountsFilter \"enabled = 1\"", "DingTalkAccountsFilter", "status"),
     (f"{TABLE}\nDingTalkAccountsFilter \"1=1; DROP TABLE x\"", "DingTalkAccountsFilter", "WHERE"),
     (f"{LDAP}\nDingTalkAccountsFilter \"enabled = 1\"", "DingTalkAccountsFilter", "filter"),
     (f"{OWN}\nDingTalkPhoneAttribute phone", "DingTalkPhoneAttribute", "dingtalk_account"),
@@ -129,6 +128,7 @@ RIGHT = [
     f"{OWN}\nDingTalkAutoBind off", f"{OWN}\nDingTalkAutoBind mobile=mobile email=email "
     "org_email=email job_number=job_number userid=uid unionid=uid",
     f"{OWN}\nDingTalkUnbound create", f"{OWN}\nDingTalkUnbound deny",
+    f"{OWN}\nDingTalkAccountsFilter \"title <> 'guest'\"",
     f"{OWN}\nDingTalkCreate uid=%{{userid}} \"name=%{{name}} 100%%\"",
     f"{TABLE}\nDingTalkAccountsFilter \"mail LIKE '%@example.com' AND enabled = 1\"",
     f"{TABLE}\nDingTalkUnbound create\nDingTalkCreate login=u-%{{unionid}} phone=%{{mobile}}",

@@ -18,8 +18,6 @@ enum {
     NETWORK_SIZE = 8 /* bytes of an IPv6 address that name a customer's network */
 };
 
-#define OFTEN_WAIT apr_time_from_sec(60) /* gateways that say "too often" count by the minute */
-
 /* Somebody who asks for a code or guesses one, and what is known by now. */
 typedef struct errand_t {
     const dt_codes_t *codes;
@@ -214,23 +212,39 @@ static apr_status_t keep_challenge(errand_t *e)
     return memory->add_challenge(memory->plug.self, call, &challenge);
 }
 
-static dt_why_id_t why_of(dt_sent_t sent)
+/* What the person is told. What a gateway says of a number it says of numbers of accounts alone, and
+ * repeated it would tell whose those are: that is for audit and log. */
+static dt_why_id_t told(dt_sent_t sent)
 {
     switch (sent) {
     case DT_SENT:
     case DT_SENT_UNKNOWN:
-        return DT_WHY_CODE_SENT;
     case DT_SENT_PHONE:
-        return DT_WHY_PHONE_INVALID;
     case DT_SENT_OFTEN:
-        return DT_WHY_TOO_MANY;
+        return DT_WHY_CODE_SENT;
     default:
         return DT_WHY_UNAVAILABLE;
     }
 }
 
+/* What the audit is told, NULL when all is well. */
+static const char *failure(dt_sent_t sent)
+{
+    switch (sent) {
+    case DT_SENT:
+    case DT_SENT_UNKNOWN:
+        return NULL;
+    case DT_SENT_PHONE:
+        return dt_whys[DT_WHY_PHONE_INVALID].name;
+    case DT_SENT_OFTEN:
+        return dt_whys[DT_WHY_TOO_MANY].name;
+    default:
+        return dt_whys[DT_WHY_UNAVAILABLE].name;
+    }
+}
+
 /* To the account's phone, or to nobody, which takes as long. */
-static apr_status_t send_code(const errand_t *e, dt_why_id_t *why, const char **detail)
+static apr_status_t send_code(const errand_t *e, dt_sent_t *sent, const char **detail)
 {
     const dt_sender_t *sender = e->codes->sender;
     const apr_int64_t minutes = apr_time_sec(e->codes->rules->lifetime) / 60;
@@ -243,8 +257,7 @@ static apr_status_t send_code(const errand_t *e, dt_why_id_t *why, const char **
     apr_status_t rv = make_id(e->call->pool, &message.id);
 
     if (rv == APR_SUCCESS) {
-        *why =
-            why_of(sender->send(sender->plug.self, e->call, e->nobody ? NULL : &message, detail));
+        *sent = sender->send(sender->plug.self, e->call, e->nobody ? NULL : &message, detail);
     }
     return rv;
 }
@@ -261,11 +274,10 @@ static apr_status_t unavailable(const errand_t *e, const char *what, apr_status_
     return rv;
 }
 
-/* Writes down how it ended; what is not written down has not ended well. */
-static apr_status_t finish(const errand_t *e, dt_why_id_t why, const char *detail,
-                           dt_result_t *result)
+/* Writes down how it ended, failed or not; what is not written down has not ended well. */
+static apr_status_t finish(const errand_t *e, dt_why_id_t why, const char *failed,
+                           const char *detail, dt_result_t *result)
 {
-    const char *failed = why == DT_WHY_CODE_SENT ? NULL : dt_whys[why].name;
     dt_audit_t entry = {.corp_id = e->bind->corp_id,
                         .union_id = e->person->union_id,
                         .user_id = e->person->user_id,
@@ -288,22 +300,22 @@ static apr_status_t finish(const errand_t *e, dt_why_id_t why, const char *detai
 static apr_status_t send_counted(errand_t *e, dt_result_t *result)
 {
     const char *detail = NULL;
-    dt_why_id_t why;
+    dt_sent_t sent = DT_SENT_TROUBLE;
     apr_status_t rv = find_account(e);
 
     if (rv != APR_SUCCESS) {
-        return finish(e, DT_WHY_UNAVAILABLE, trouble(e, "the accounts could not be asked", rv),
-                      result);
+        return finish(e, DT_WHY_UNAVAILABLE, failure(sent),
+                      trouble(e, "the accounts could not be asked", rv), result);
     }
     rv = keep_challenge(e);
     if (rv != APR_SUCCESS) {
         return unavailable(e, "the challenge could not be kept", rv, result);
     }
-    rv = send_code(e, &why, &detail);
+    rv = send_code(e, &sent, &detail);
     if (rv != APR_SUCCESS) {
         return unavailable(e, "the message could not be made", rv, result);
     }
-    return finish(e, why, detail, result);
+    return finish(e, told(sent), failure(sent), detail, result);
 }
 
 apr_status_t dt_challenge_send(const dt_codes_t *codes, const dt_bind_t *bind,
@@ -325,15 +337,16 @@ apr_status_t dt_challenge_send(const dt_codes_t *codes, const dt_bind_t *bind,
     if (rv != APR_SUCCESS) {
         return unavailable(&e, "the limits could not be asked", rv, result);
     }
-    rv = allowed ? send_counted(&e, result) : finish(&e, DT_WHY_TOO_MANY, NULL, result);
+    if (!allowed) {
+        return finish(&e, DT_WHY_TOO_MANY, dt_whys[DT_WHY_TOO_MANY].name, NULL, result);
+    }
+    *retry_in = 0;
+    rv = send_counted(&e, result);
     if (result->why == &dt_whys[DT_WHY_CODE_SENT]) {
         *asked = e.asked;
     }
-    if (result->why != &dt_whys[DT_WHY_TOO_MANY]) {
-        *retry_in = 0;
-    }
-    else if (allowed) { /* the gateway's word, which does not say how long */
-        *retry_in = codes->rules->resend > OFTEN_WAIT ? codes->rules->resend : OFTEN_WAIT;
+    else { /* it was counted */
+        *retry_in = codes->rules->resend;
     }
     return rv;
 }
@@ -363,10 +376,9 @@ static bool is_of(const dt_challenge_t *challenge, const errand_t *e)
            strcmp(challenge->union_id, e->person->union_id) == 0;
 }
 
-static apr_status_t expired(dt_result_t *result)
+static apr_status_t expired(const errand_t *e, dt_result_t *result)
 {
-    *result = dt_result(DT_WHY_CODE_EXPIRED, NULL);
-    return APR_SUCCESS;
+    return finish(e, DT_WHY_CODE_EXPIRED, dt_whys[DT_WHY_CODE_EXPIRED].name, NULL, result);
 }
 
 apr_status_t dt_challenge_guess(const dt_codes_t *codes, const dt_bind_t *bind,
@@ -386,8 +398,9 @@ apr_status_t dt_challenge_guess(const dt_codes_t *codes, const dt_bind_t *bind,
     apr_status_t rv;
 
     *tries_left = -1;
-    if (!id) {
-        return expired(result);
+    if (!id) { /* no code was asked for, so this is none that failed */
+        *result = dt_result(DT_WHY_CODE_EXPIRED, NULL);
+        return APR_SUCCESS;
     }
     rv = memory->try_challenge(memory->plug.self, call, id, codes->rules->attempts, &challenge,
                                &tries, &alive);
@@ -395,7 +408,7 @@ apr_status_t dt_challenge_guess(const dt_codes_t *codes, const dt_bind_t *bind,
         return unavailable(&e, "the challenge could not be asked for", rv, result);
     }
     if (!alive || !is_of(&challenge, &e)) {
-        return expired(result);
+        return expired(&e, result);
     }
     *tries_left = codes->rules->attempts - tries;
     e.uid = challenge.uid;
@@ -405,7 +418,7 @@ apr_status_t dt_challenge_guess(const dt_codes_t *codes, const dt_bind_t *bind,
         return unavailable(&e, "the code could not be hashed", rv, result);
     }
     if (!right) {
-        return finish(&e, DT_WHY_CODE_WRONG, NULL, result);
+        return finish(&e, DT_WHY_CODE_WRONG, dt_whys[DT_WHY_CODE_WRONG].name, NULL, result);
     }
     rv = memory->use_challenge(memory->plug.self, call, id, &first);
     if (rv != APR_SUCCESS) {
@@ -413,7 +426,7 @@ apr_status_t dt_challenge_guess(const dt_codes_t *codes, const dt_bind_t *bind,
     }
     if (!first) {
         *tries_left = -1;
-        return expired(result);
+        return expired(&e, result);
     }
     *uid = challenge.uid;
     *result = dt_result(DT_WHY_SIGNED_IN, NULL);

@@ -40,13 +40,15 @@ typedef struct dt_asked_t {
  * work and the same time, so that nobody learns whose phones are registered; result and asked are
  * the same then. An account's phone gets the message at the number the account has.
  * Audited as "code_sent", or "code_failed" with the reason; a phone of nobody as "code_failed" with
- * "no_account" or "ambiguous". A phone that is no number is not audited, nor what stops when the
- * database does.
+ * "no_account" or "ambiguous". What a gateway says of the number itself, "phone_invalid" or
+ * "too_many", is for the audit alone: the person hears CODE_SENT, as for a phone of nobody. A phone
+ * that is no number is not audited, nor what stops when the database does.
  *
  * @param country the form's, digits, a plus or 00 before them; NULL or "": DT_PHONE_COUNTRY
  * @param result  why: CODE_SENT (DT_NOTICE, also when it is unknown whether it was sent),
  *                PHONE_INVALID, TOO_MANY, UNAVAILABLE (database or gateway)
- * @param retry_in with TOO_MANY: after how long it may work; else 0
+ * @param retry_in with TOO_MANY, and with UNAVAILABLE once it was counted: after how long it may
+ *                 work; else 0
  * @return APR_SUCCESS; an error exactly with DT_UNSURE
  */
 apr_status_t dt_challenge_send(const dt_codes_t *codes, const dt_bind_t *bind,
@@ -59,7 +61,8 @@ apr_status_t dt_challenge_send(const dt_codes_t *codes, const dt_bind_t *bind,
  * simultaneous guesses at most rules->attempts are judged; a right one is right once. Every key of
  * the ring is tried, so that keys may roll meanwhile. A challenge of another corp or person is
  * none. Spaces and full-width digits in code are forgiven, as in a phone; what is no code of the
- * right length is wrong, and counts. Audited as "code_failed" when wrong.
+ * right length is wrong, and counts. Audited as "code_failed" unless it is right, or no
+ * code was asked for at all.
  *
  * @param id         as dt_challenge_send gave it; NULL when no code was asked for
  * @param uid        with SIGNED_IN: the account whose phone it was

@@ -164,7 +164,7 @@ static const char *make_memory(apr_pool_t *pconf, dth_providers_t *made, server_
 
 static void log_courier(void *server, dt_sent_t sent, const char *detail)
 {
-    ap_log_error(APLOG_MARK, sent == DT_SENT_TROUBLE ? APLOG_WARNING : APLOG_ERR, 0, server,
+    ap_log_error(APLOG_MARK, sent == DT_SENT_ADMIN ? APLOG_ERR : APLOG_WARNING, 0, server,
                  DTNO(0006) "a sender of verification codes failed: %s", detail);
 }
 

@@ -182,10 +182,7 @@ static const char *check_ldap(apr_pool_t *ptemp, const dth_site_t *site)
 static const char *check_table(apr_pool_t *p, const dth_server_t *conf)
 {
     if (conf->accounts.table == NULL) {
-        return conf->accounts_filter == NULL
-                   ? NULL
-                   : "DingTalkAccountsFilter: is for a table of your own; dingtalk_account counts "
-                     "rows whose status is 'active'";
+        return NULL;
     }
     if (!dt_accounts_dbd_is_name(conf->accounts.table, true) ||
         !dt_accounts_dbd_is_name(conf->accounts.key, false)) {

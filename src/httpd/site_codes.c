@@ -13,6 +13,7 @@
 /* How long every request for a code takes: longer than a gateway usually needs, so that its answer
  * is known, and short enough to wait for. */
 #define ANSWER_AFTER apr_time_from_sec(1)
+#define WAITING 64 /* codes of one child that wait for their turn: a whole company that begins */
 
 static const dt_sender_pair_t *pairs_of_words(apr_pool_t *p, const apr_array_header_t *words,
                                               bool named, const char **wrong)
@@ -160,7 +161,7 @@ const char *dth_site_codes_make(apr_pool_t *pconf, dth_site_t *site, int max_thr
     const dth_server_t *conf = site->conf;
     int count = conf->code_via != NULL ? conf->code_via->nelts : 0;
     const dt_sender_t **senders = apr_pcalloc(pconf, (apr_size_t)(count + 1) * sizeof(*senders));
-    const dt_courier_config_t config = {senders, count, ANSWER_AFTER, max_threads};
+    const dt_courier_config_t config = {senders, count, ANSWER_AFTER, max_threads, WAITING};
 
     *courier = NULL;
     if (count == 0) {

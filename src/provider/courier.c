@@ -27,6 +27,13 @@ typedef struct courier_t {
 
 /* --- one message --- */
 
+static void report(const courier_t *courier, dt_sent_t sent, const char *detail)
+{
+    if (courier->tell) {
+        courier->tell(courier->baton, sent, detail);
+    }
+}
+
 /* In order, until it is sent, may have been, or the person must do something. */
 static dt_sent_t deliver(const courier_t *courier, const dt_call_t *call,
                          const dt_message_t *message, const char **detail)
@@ -42,11 +49,14 @@ static dt_sent_t deliver(const courier_t *courier, const dt_call_t *call,
         if (one) {
             all = all ? apr_pstrcat(call->pool, all, "; ", one, NULL) : one;
         }
+        if (sent == DT_SENT_PHONE || sent == DT_SENT_OFTEN) {
+            report(courier, sent, one);
+        }
         if (sent != DT_SENT_ADMIN && sent != DT_SENT_TROUBLE) {
             break;
         }
-        if (i + 1 < courier->config.count && courier->tell) {
-            courier->tell(courier->baton, sent, one);
+        if (i + 1 < courier->config.count) {
+            report(courier, sent, one);
         }
     }
     *detail = all;
@@ -103,22 +113,22 @@ static void unlock(courier_t *courier)
     apr_thread_mutex_unlock(courier->lock);
 }
 
-/* Whether there is a thread free, which a message takes, and what was answered lately. */
-static bool take_thread(courier_t *courier, bool for_message, dt_sent_t *lately)
+/* Whether there is room for one more, which a message takes, and what was answered lately. */
+static bool take_room(courier_t *courier, bool for_message, dt_sent_t *lately)
 {
-    bool is_free;
+    bool is_room;
 
     lock(courier);
-    is_free = courier->on_the_way < courier->config.max_threads;
-    if (is_free && for_message) {
+    is_room = courier->on_the_way < courier->config.max_threads + courier->config.max_waiting;
+    if (is_room && for_message) {
         courier->on_the_way++;
     }
     *lately = recall(courier);
     unlock(courier);
-    return is_free;
+    return is_room;
 }
 
-static void free_thread(courier_t *courier)
+static void free_room(courier_t *courier)
 {
     lock(courier);
     if (--courier->on_the_way == 0) {
@@ -143,12 +153,12 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     answered = job->answered;
     unlock(courier);
     if (answered) {
-        if (sent != DT_SENT && courier->tell) {
-            courier->tell(courier->baton, sent, detail);
+        if (sent == DT_SENT_UNKNOWN || sent == DT_SENT_ADMIN || sent == DT_SENT_TROUBLE) {
+            report(courier, sent, detail);
         }
         apr_pool_destroy(job->call.pool);
     }
-    free_thread(courier);
+    free_room(courier);
     return NULL;
 }
 
@@ -174,7 +184,7 @@ static job_t *make_job(courier_t *courier, const dt_call_t *call, const dt_messa
     return job;
 }
 
-/* Sets a message on its way, on a thread that was taken for it; NULL when it cannot be. */
+/* Sets a message on its way, in the room that was taken for it; NULL when it cannot be. */
 static job_t *begin(courier_t *courier, const dt_call_t *call, const dt_message_t *message)
 {
     job_t *job = make_job(courier, call, message);
@@ -185,7 +195,7 @@ static job_t *begin(courier_t *courier, const dt_call_t *call, const dt_message_
         job = NULL;
     }
     if (!job) {
-        free_thread(courier);
+        free_room(courier);
     }
     return job;
 }
@@ -226,8 +236,8 @@ static dt_sent_t send_message(void *self, const dt_call_t *call, const dt_messag
     if (!courier->threads) {
         *detail = "the courier did not start";
     }
-    else if (!take_thread(courier, message != NULL, &lately)) {
-        *detail = "all threads that send messages are busy";
+    else if (!take_room(courier, message != NULL, &lately)) {
+        *detail = "too many messages are on their way";
     }
     else if (!message) {
         answer = lately;

@@ -11,6 +11,7 @@ typedef struct dt_courier_config_t {
     int count;
     apr_interval_time_t answer_after; /* every send answers then, no sooner and hardly later */
     int max_threads;                  /* messages on their way at the same time, per child */
+    int max_waiting;                  /* others that wait for one of these threads */
 } dt_courier_config_t;
 
 /**
@@ -22,8 +23,8 @@ typedef struct dt_courier_config_t {
  * still on its way is DT_SENT, and goes on: its end is told to on_trouble. send without a message
  * waits as long, and answers what a message to somebody would have been answered lately: DT_SENT,
  * unless the last message of this child was answered with DT_SENT_ADMIN or DT_SENT_TROUBLE within a
- * minute. Thus neither the answer nor its time tells whether anything was sent. When all threads
- * are busy the answer is DT_SENT_TROUBLE to either. A child that ends waits for the messages on
+ * minute. Thus neither the answer nor its time tells whether anything was sent. When there
+ * is no room for another message the answer is DT_SENT_TROUBLE to either. A child that ends waits for the messages on
  * their way.
  *
  * detail names every sender that was tried, also when a later one took the message.
@@ -32,8 +33,9 @@ apr_status_t dt_courier_create(apr_pool_t *pconf, const dt_courier_config_t *con
                                const dt_sender_t **sender);
 
 /**
- * Whom to tell of a message that turned out after its answer not to be surely sent: the glue, which
- * logs it. Set before plug.start; called by any thread. detail is good for the call.
+ * Whom to tell of what no answer says: a sender that failed and left its message to the next, what a
+ * gateway says of the number itself, and a message that failed after its answer. That is the glue,
+ * which logs it. Any thread; set before plug.start.
  */
 void dt_courier_on_trouble(const dt_sender_t *courier,
                            void (*tell)(void *baton, dt_sent_t sent, const char *detail),

@@ -145,6 +145,17 @@ static void the_country_is_the_one_of_the_form(void **state)
     assert_why(w->result, DT_WHY_PHONE_INVALID);
 }
 
+/* The next code may be asked for when the resend time is over, whatever became of this one. */
+static void what_was_counted_but_not_sent_says_when_to_come_again(void **state)
+{
+    world_t *w = *state;
+
+    w->sent = DT_SENT_TROUBLE;
+    ask(w, PHONE);
+    assert_why(w->result, DT_WHY_UNAVAILABLE);
+    assert_int_equal(w->retry_in, w->rules.resend);
+}
+
 static void what_became_of_the_message_decides(void **state)
 {
     static const struct {
@@ -154,8 +165,8 @@ static void what_became_of_the_message_decides(void **state)
     } rows[] = {
         {DT_SENT, DT_WHY_CODE_SENT, NULL},
         {DT_SENT_UNKNOWN, DT_WHY_CODE_SENT, NULL},
-        {DT_SENT_PHONE, DT_WHY_PHONE_INVALID, "phone_invalid"},
-        {DT_SENT_OFTEN, DT_WHY_TOO_MANY, "too_many"},
+        {DT_SENT_PHONE, DT_WHY_CODE_SENT, "phone_invalid"},
+        {DT_SENT_OFTEN, DT_WHY_CODE_SENT, "too_many"},
         {DT_SENT_ADMIN, DT_WHY_UNAVAILABLE, "unavailable"},
         {DT_SENT_TROUBLE, DT_WHY_UNAVAILABLE, "unavailable"},
         {(dt_sent_t)99, DT_WHY_UNAVAILABLE, "unavailable"},
@@ -404,6 +415,7 @@ int main(void)
         WORLD_TEST(what_is_no_phone_counts_for_nothing),
         WORLD_TEST(the_country_is_the_one_of_the_form),
         WORLD_TEST(what_became_of_the_message_decides),
+        WORLD_TEST(what_was_counted_but_not_sent_says_when_to_come_again),
         WORLD_TEST(codes_have_their_length_and_every_digit_as_often),
         WORLD_TEST(the_minutes_of_a_message_are_never_none),
         WORLD_TEST(a_person_waits_between_two_codes),

@@ -396,7 +396,7 @@ static void when_all_threads_are_busy_none_is_refused_too(void **state)
     come_together(office, &message, customers, 2);
     assert_int_equal(ask(office, NULL), DT_SENT_TROUBLE);
     assert_took_its_time(office);
-    assert_non_null(strstr(office->detail, "busy"));
+    assert_non_null(strstr(office->detail, "too many"));
 }
 
 static void threads_are_free_again_after_their_message(void **state)
