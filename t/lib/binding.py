@@ -153,9 +153,9 @@ def store(stores, request):
 
 
 @pytest.fixture
-def meter():
+def meter(build):
     """A meter for one httpd."""
-    meter = Meter()
+    meter = Meter(build)
     yield meter
     meter.remove()
 

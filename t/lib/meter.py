@@ -116,9 +116,10 @@ int mysql_real_query(void *link, const char *text, unsigned long length)
 
 
 class Meter:
-    """Give its environment() to Httpd(env=…); then it counts."""
+    """Give its environment to an Httpd of this build; then it counts."""
 
-    def __init__(self):
+    def __init__(self, build):
+        self.preload = build.environment().get("LD_PRELOAD")
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dt-meter-"))
         self.folder.chmod(0o711)
         self.file = self.folder / "counts"
@@ -129,9 +130,10 @@ class Meter:
         subprocess.run([*compiler.split(), "-shared", "-fPIC", "-O1", "-o", str(self.library),
                         "-x", "c", "-", "-ldl"], input=SOURCE.encode(), check=True)
 
+    @property
     def environment(self):
         """What httpd's environment needs."""
-        preload = ":".join(filter(None, (os.environ.get("LD_PRELOAD"), str(self.library))))
+        preload = ":".join(filter(None, (self.preload, str(self.library))))
         return {"LD_PRELOAD": preload, "DT_TEST_METER": str(self.file)}
 
     def _read(self):
