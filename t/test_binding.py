@@ -332,7 +332,7 @@ def test_every_mpm_binds_and_creates(bound_site, sim, store, visit, mpm):
         assert user_of(browser) == expected
 
 
-@on_two_databases
+@on_every_database
 def test_a_returning_person_costs_two_statements(bound_site, sim, store, visit, meter):
     httpd = bound_site("DingTalkAutoBind mobile=mobile", DingTalkAttributes="name account.title",
                        options={"env": meter.environment, "fresh": True})

@@ -113,7 +113,13 @@ static const step_t steps[] = {
      "CREATE TRIGGER dingtalk_unbound AFTER DELETE ON dingtalk_binding "
      "FOR EACH ROW EXECUTE PROCEDURE dingtalk_unbound()"},
 
-    /* Not permitted where there is a binary log and log_bin_trust_function_creators is off. */
+    /* Not permitted where there is a binary log and log_bin_trust_function_creators is off. IF, and
+     * not WHERE: the other trigger writes the audit while the binding is being deleted. */
+    {1, MYSQL, true,
+     "CREATE TRIGGER dingtalk_signed_in AFTER INSERT ON dingtalk_audit FOR EACH ROW "
+     "IF NEW.what = 'signed_in' THEN UPDATE dingtalk_binding "
+     "SET user_id = COALESCE(NEW.user_id, user_id), last_login_at = NEW.at "
+     "WHERE corp_id = NEW.corp_id AND union_id = NEW.union_id; END IF"},
     {1, MYSQL, true,
      "CREATE TRIGGER dingtalk_unbound AFTER DELETE ON dingtalk_binding FOR EACH ROW "
      "INSERT INTO dingtalk_audit (at, corp_id, union_id, user_id, uid, what) "

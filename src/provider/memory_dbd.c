@@ -11,10 +11,13 @@
 #define TIDY_AFTER apr_time_from_sec(24 * 3600)
 #define SIGNED_IN "signed_in" /* the audit's word that also changes the binding */
 
+enum { TRIGGER_UNKNOWN, TRIGGER_MISSING, TRIGGER_THERE };
+
 typedef struct port_t {
     dt_memory_t memory;
     dt_db_t *db;
-    apr_uint32_t added; /* challenges */
+    apr_uint32_t added;   /* challenges */
+    apr_uint32_t trigger; /* MySQL's that notes a sign-in */
 } port_t;
 
 /* --- statements; those that differ, one for each kind of database --- */
@@ -54,6 +57,10 @@ static const dt_sql_t insert_audit = {"dt_audit", INSERT_AUDIT};
 static const dt_sql_t update_seen = {"dt_seen", UPDATE_SEEN};
 static const dt_sql_t update_seen_insert_audit = {"dt_seen_audit",
                                                   "WITH seen AS (" UPDATE_SEEN ") " INSERT_AUDIT};
+
+static const dt_sql_t count_triggers = {
+    "dt_triggers", "SELECT COUNT(*) FROM information_schema.triggers WHERE trigger_schema = "
+                   "DATABASE() AND trigger_name = 'dingtalk_signed_in'"};
 
 static const dt_sql_t read_limit = {"dt_limit",
                                     "SELECT value, version FROM dingtalk_limit WHERE subject = %s"};
@@ -249,10 +256,29 @@ static apr_status_t bind_person(void *self, const dt_call_t *call, const dt_clai
 
 /* --- audit --- */
 
-/* One statement where that can be: SQLite has a trigger for what PostgreSQL says in one breath. */
+static bool take_count(void *baton, const char *const *columns, int count)
+{
+    (void)count;
+    *(apr_uint32_t *)baton = apr_atoi64(columns[0]) > 0 ? TRIGGER_THERE : TRIGGER_MISSING;
+    return false;
+}
+
+/* Whether MySQL let us make the trigger, asked once. Until it answers, it has none. */
+static bool find_trigger(port_t *port, const dt_call_t *call)
+{
+    apr_uint32_t found = apr_atomic_read32(&port->trigger);
+
+    if (found == TRIGGER_UNKNOWN &&
+        select_rows(port, call, &count_triggers, NULL, take_count, &found) == APR_SUCCESS) {
+        apr_atomic_set32(&port->trigger, found);
+    }
+    return found == TRIGGER_THERE;
+}
+
+/* One statement where that can be: a trigger does what PostgreSQL is told in one breath. */
 static apr_status_t audit(void *self, const dt_call_t *call, const dt_audit_t *entry)
 {
-    const port_t *port = self;
+    port_t *port = self;
     const dt_db_kind_t kind = dt_db_kind(port->db);
     const char *at = instant(call, call->now);
     const char *const args[] = {entry->user_id,
@@ -274,7 +300,7 @@ static apr_status_t audit(void *self, const dt_call_t *call, const dt_audit_t *e
     if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_PGSQL) {
         return execute(port, call, &update_seen_insert_audit, args, NULL);
     }
-    if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_MYSQL) {
+    if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_MYSQL && !find_trigger(port, call)) {
         rv = execute(port, call, &update_seen, args, NULL);
     }
     return rv == APR_SUCCESS ? execute(port, call, &insert_audit, of_audit, NULL) : rv;
