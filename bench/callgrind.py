@@ -67,7 +67,7 @@ exec '{self.valgrind}' --tool=callgrind --vgdb=no --log-file='{self.log}' \\
             text = path.read_text("utf-8", "backslashreplace")
             if SERVES in text:
                 header = dict(HEADER.findall(text))
-                events.update(zip(header["events"].split(), map(int, header["totals"].split())))
+                events.update(dict(zip(header["events"].split(), map(int, header["totals"].split()))))
                 calls.update(_calls(text))
         return Counts(events, calls)
 

@@ -177,7 +177,7 @@ typedef struct dt_accounts_t {
     apr_status_t (*refresh)(void *self, const dt_call_t *call, const dt_account_value_t *values);
 } dt_accounts_t;
 
-/* --- memory: bindings, challenges, limits, audit; what must be exact on every node --- */
+/* --- memory: bindings, challenges, limits, revocations, audit; exact on every node --- */
 
 /** How dt_memory_t.bind ended. */
 typedef enum dt_bound_t {
@@ -209,6 +209,9 @@ typedef struct dt_challenge_t {
     const char *hash; /* of the code, keyed; DT_CHALLENGE_HASH characters */
     apr_time_t expires_at;
 } dt_challenge_t;
+
+/** Takes a revocation: its subject as text (revoke.h). */
+typedef void dt_revocation_take_t(void *baton, const char *subject, apr_time_t not_before);
 
 /**
  * Every function: any thread; APR_SUCCESS when done or found out; anything else when the database
@@ -249,6 +252,22 @@ typedef struct dt_memory_t {
                                   dt_challenge_t *challenge, int *tries, bool *alive);
     /** Use it up. *first is true for exactly one caller, ever. */
     apr_status_t (*use_challenge)(void *self, const dt_call_t *call, const char *id, bool *first);
+    /**
+     * Tell all nodes that sessions of subject that began at or before not_before are dead. It may
+     * be forgotten after expires_at.
+     */
+    apr_status_t (*add_revocation)(void *self, const dt_call_t *call, const char *subject,
+                                   apr_time_t not_before, apr_time_t expires_at);
+    /**
+     * Take all revocations behind the one with id after (0: all) that have not expired, in the
+     * order of their ids. An id is given before its row can be seen: a lower one may come after a
+     * higher one. On failure some may have been taken, or taken twice.
+     * @param last the highest id; after when there is none
+     */
+    apr_status_t (*read_revocations)(void *self, const dt_call_t *call, apr_int64_t after,
+                                     dt_revocation_take_t *take, void *baton, apr_int64_t *last);
+    /** Delete some of those that have expired. */
+    apr_status_t (*forget_revocations)(void *self, const dt_call_t *call);
 } dt_memory_t;
 
 /* --- sender: one verification code on its way to one phone --- */

@@ -17,7 +17,7 @@
  * for one more, the table grows coarser: the oldest of a group of seven gives way, and from then on
  * whatever belongs to that group is dead if it began no later than what gave way. Whoever is signed
  * out by that signs in again. The same happens to one in millions of those who are not revoked,
- * since a subject is known by 41 bits of its hash. What no session can be old enough for makes room.
+ * since a subject is known by 41 bits of its hash. What no session is old enough for makes room.
  */
 typedef struct dt_revoke_t dt_revoke_t;
 

@@ -24,6 +24,7 @@ static const char *const endpoint_words[] = {"login", "api", "oapi", NULL};
 
 const dth_time_range_t dth_some_time = {APR_USEC_PER_SEC, 366 * 24 * APR_TIME_C(3600000000)};
 const dth_time_range_t dth_any_time = {0, 366 * 24 * APR_TIME_C(3600000000)};
+const dth_time_range_t dth_poll_time = {APR_USEC_PER_SEC / 10, 3600 * APR_USEC_PER_SEC};
 static const dth_time_range_t call_time = {1000, 60 * APR_USEC_PER_SEC};
 
 const char *dth_listed(apr_pool_t *p, const char *const *words)

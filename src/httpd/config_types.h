@@ -74,7 +74,7 @@ typedef struct dth_time_range_t {
     apr_interval_time_t max;
 } dth_time_range_t;
 
-extern const dth_time_range_t dth_some_time, dth_any_time;
+extern const dth_time_range_t dth_some_time, dth_any_time, dth_poll_time;
 
 /**
  * Read a duration: a whole number with ms, s, min or h.

@@ -63,8 +63,8 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
     const char *header = apr_table_get(r->headers_in, "Cookie"), *at = header, *rest = header;
     char *kept = NULL, *end = NULL;
 
-    if (header == NULL || strstr(header, req->site->cookies[req->secure].session) == NULL) {
-        return; /* the other names begin with the session's */
+    if (header == NULL) {
+        return;
     }
     while (*at != '\0') {
         const char *start = at + strspn(at, BETWEEN " \t");
@@ -85,7 +85,7 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
         rest += strspn(rest, " \t");
     }
     if (rest == header) {
-        return; /* the name was part of another one */
+        return; /* none of them is ours */
     }
     if (kept == NULL && *rest == '\0') {
         apr_table_unset(r->headers_in, "Cookie");

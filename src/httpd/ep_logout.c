@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The logout endpoint: this browser leaves. */
+/* The logout endpoint: this browser leaves, or all browsers of its account do. */
 #include "httpd/endpoint.h"
 
 #include "core/bytes.h"
 #include "core/login.h"
 #include "httpd/cookie.h"
+#include "httpd/form.h"
 #include "httpd/page.h"
+#include "httpd/revoked.h"
 
 #include <apr_strings.h>
 #include <http_log.h>
@@ -25,32 +27,127 @@ static bool is_wanted(const request_rec *r)
     return site != NULL && (strcmp(site, "same-origin") == 0 || strcmp(site, "none") == 0);
 }
 
-int dth_ep_logout(request_rec *r, dth_req_t *req)
+/* More is at stake: another host of the same site is not believed either. */
+static bool is_same_origin(request_rec *r, const dth_req_t *req)
+{
+    const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");
+    const char *origin = apr_table_get(r->headers_in, "Origin");
+
+    if (site != NULL) {
+        return strcmp(site, "same-origin") == 0;
+    }
+    return origin == NULL || strcmp(origin, dth_request_url(r, req, "")) == 0;
+}
+
+static bool says_all(request_rec *r, dt_slice_t text)
+{
+    dt_field_t fields[] = {{"all", NULL}, {NULL, NULL}};
+
+    return text.len > 0 && dt_url_fields(r->pool, text, fields) == APR_SUCCESS &&
+           fields[0].value != NULL && strcmp(fields[0].value, "1") == 0;
+}
+
+/* In the form or in the query. A body that is no form of ours says nothing. */
+static bool is_for_all(request_rec *r)
+{
+    dt_slice_t body = {NULL, 0};
+
+    return r->method_number == M_POST &&
+           (says_all(r, dt_slice(r->args)) || (dth_form_read(r, &body) == OK && says_all(r, body)));
+}
+
+/* --- ending sessions --- */
+
+/* Not before what is revoked began, by a clock that may be ahead of ours. */
+static apr_time_t instant(const dt_session_t *session, apr_time_t now)
+{
+    return session->began > now ? session->began : now;
+}
+
+/* The session itself, so that a copy of its cookie is dead, too. One that cannot be revoked in the
+ * database is over on this node, which is where its browser is. */
+static void revoke_session(request_rec *r, const dth_req_t *req, const dt_call_t *call,
+                           const dt_session_t *session)
+{
+    const dt_lifetimes_t *lifetimes = &req->site->login.admit.lifetimes;
+
+    if (dt_session_age(session, lifetimes, call->now) != DT_AGE_DEAD &&
+        !dth_revoked_is_dead(req->site, session)) {
+        (void)dth_revoked_add(r, req->site, dt_subject_session_text(r->pool, session->id),
+                              instant(session, call->now), session->began + lifetimes->absolute);
+    }
+}
+
+static void end_sessions(request_rec *r, const dth_req_t *req, const dt_call_t *call)
 {
     const dt_store_t *store = req->site->login.admit.store;
-    const char *return_to = dth_endpoint_return(r);
-    dt_call_t call = dth_request_call(r, req);
-    dt_tickets_t tickets;
-    dt_result_t result;
-    dt_way_t way;
 
-    if (!is_wanted(r)) {
-        result = dt_result(DT_WHY_CONFIRM_LOGOUT, NULL);
-        return dth_page_result(
-            r, req, 0, &result, NULL,
-            &(dth_offer_t){
-                .sign_out = apr_pstrcat(
-                    r->pool, req->site->path, "/logout", return_to != NULL ? "?return=" : "",
-                    return_to != NULL ? dt_percent(r->pool, dt_slice(return_to)) : "", NULL)});
-    }
     for (int i = 0; i < req->token_count; i++) {
-        apr_status_t rv = store->drop(store->plug.self, &call, req->tokens[i]);
+        dt_session_t session;
+        apr_status_t rv = dt_session_load(store, call, req->tokens[i], &session);
 
+        if (rv == APR_SUCCESS) {
+            revoke_session(r, req, call, &session);
+        }
+        rv = store->drop(store->plug.self, call, req->tokens[i]);
         if (rv != APR_SUCCESS) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
                           DTNO(0040) "a session could not be taken out of the store");
         }
     }
+}
+
+/* All sessions of the account; of the person where a session does not know of accounts: they have
+ * one account at most, and it has nobody else. */
+static apr_status_t end_all(request_rec *r, dth_req_t *req)
+{
+    const dth_site_t *site = req->site;
+    const dt_session_t *session = &req->session;
+    const char *subject;
+
+    if (dth_request_session(r, req) != DTH_LIVE) {
+        return APR_SUCCESS; /* nobody knows whose sessions these would be */
+    }
+    subject = site->user_is_account
+                  ? dt_subject_account_text(r->pool, site->app.corp_id, session->user.data)
+                  : dt_subject_person_text(r->pool, site->app.corp_id, session->union_id.data);
+    return dth_revoked_add(r, site, subject, instant(session, r->request_time),
+                           dth_revoked_end(site, r->request_time));
+}
+
+/* --- the endpoint --- */
+
+static int ask_first(request_rec *r, const dth_req_t *req, const char *return_to)
+{
+    dt_result_t result = dt_result(DT_WHY_CONFIRM_LOGOUT, NULL);
+
+    return dth_page_result(
+        r, req, 0, &result, NULL,
+        &(dth_offer_t){.sign_out = apr_pstrcat(
+                           r->pool, req->site->path, "/logout", return_to != NULL ? "?return=" : "",
+                           return_to != NULL ? dt_percent(r->pool, dt_slice(return_to)) : "",
+                           NULL)});
+}
+
+int dth_ep_logout(request_rec *r, dth_req_t *req)
+{
+    const char *return_to = dth_endpoint_return(r);
+    dt_call_t call = dth_request_call(r, req);
+    const bool all = is_for_all(r);
+    dt_result_t result = dt_result(all ? DT_WHY_SIGNED_OUT_ALL : DT_WHY_SIGNED_OUT, NULL);
+    int status = HTTP_OK;
+    dt_tickets_t tickets;
+    dt_way_t way;
+
+    if (!is_wanted(r) || (all && !is_same_origin(r, req))) {
+        return ask_first(r, req, return_to);
+    }
+    if (all && end_all(r, req) != APR_SUCCESS) {
+        result = dt_result(DT_WHY_SIGNED_OUT_HERE, NULL);
+        status = HTTP_SERVICE_UNAVAILABLE;
+        return_to = NULL; /* they have to know */
+    }
+    end_sessions(r, req, &call);
     dth_cookie_clear_session(r, req);
     dth_request_tickets(r, req, &tickets);
     dt_login_sign_out(&req->site->login, &call, &tickets, &way);
@@ -58,7 +155,6 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
     if (return_to != NULL) {
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, return_to);
     }
-    result = dt_result(DT_WHY_SIGNED_OUT, NULL);
-    return dth_page_result(r, req, 0, &result, NULL,
+    return dth_page_result(r, req, status, &result, NULL,
                            &(dth_offer_t){.sign_in = dth_page_login_path(r, req, "/")});
 }

@@ -6,6 +6,7 @@
 #include "core/seal.h"
 #include "httpd/caching.h"
 #include "httpd/providers.h"
+#include "httpd/revoked.h"
 #include "httpd/secret.h"
 #include "httpd/state.h"
 #include "httpd/sweep.h"
@@ -20,9 +21,10 @@
 
 /* The only writable statics of the module. Set while there is one thread, read-only after. */
 static struct {
-    apr_array_header_t *sites;   /* of dth_site_t *, in pconf */
-    dth_providers_t *made;       /* in pconf */
-    dth_sweep_t *sweep;          /* in pconf; NULL without sites */
+    apr_array_header_t *sites; /* of dth_site_t *, in pconf */
+    dth_providers_t *made;     /* in pconf */
+    dth_revoked_t *revoked;    /* in pconf, as the next; NULL without sites */
+    dth_sweep_t *sweep;
     ap_filter_rec_t *caching;    /* httpd's */
     volatile apr_uint32_t *turn; /* counts sign-ins, in memory that all children share */
 #if APR_HAS_THREADS
@@ -45,6 +47,7 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)plog;
     (void)ptemp;
     process.sites = NULL;
+    process.revoked = NULL;
     process.sweep = NULL;
     process.turn = NULL;
     process.made = dth_providers_none(pconf);
@@ -149,6 +152,7 @@ static apr_status_t make_turn(apr_pool_t *pconf)
 
 int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
+    const char *wrong;
     apr_status_t rv;
 
     (void)plog;
@@ -163,13 +167,18 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     }
     for (int i = 0; i < process.sites->nelts; i++) {
         dth_site_t *site = APR_ARRAY_IDX(process.sites, i, dth_site_t *);
-        const char *wrong = complete(pconf, ptemp, s, site);
 
+        wrong = complete(pconf, ptemp, s, site);
         if (wrong != NULL) {
             return refuse(s, site, wrong);
         }
     }
-    process.sweep = dth_sweep_register(pconf, s, process.made);
+    wrong = dth_revoked_make(pconf, s, process.made, &process.revoked);
+    if (wrong != NULL) {
+        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0009) "%s", wrong);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    process.sweep = dth_sweep_register(pconf, s, process.made, process.revoked);
     return OK;
 }
 
@@ -237,7 +246,8 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 #else
     process.scratch = dt_scratch_create(pchild);
 #endif
-    if (rv == APR_SUCCESS && process.sweep != NULL) {
+    if (rv == APR_SUCCESS && process.revoked != NULL) {
+        dth_revoked_load(process.revoked, pchild);
         dth_sweep_start(process.sweep, pchild);
     }
     if (rv != APR_SUCCESS) {

@@ -5,6 +5,7 @@
 #include "httpd/cookie.h"
 #include "httpd/export.h"
 #include "httpd/lifecycle.h"
+#include "httpd/revoked.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -59,17 +60,15 @@ dth_req_t *dth_request(request_rec *r)
 }
 
 /* In lower case; httpd has done that already for a name that came with the request. */
-static const char *lower_host(apr_pool_t *pool, const char *host)
+static const char *lower_host(request_rec *r)
 {
-    const char *at;
+    const char *host = ap_get_server_name(r);
     char *copy;
 
-    for (at = host; *at != '\0' && !apr_isupper(*at); at++) {
-    }
-    if (*at == '\0') {
+    if (host == r->hostname) {
         return host;
     }
-    copy = apr_pstrdup(pool, host);
+    copy = apr_pstrdup(r->pool, host);
     ap_str_tolower(copy);
     return copy;
 }
@@ -86,8 +85,7 @@ static bool is_in_domain(const char *host, const char *domain)
 /* The audience of cookies. A host that the cookies' Domain does not cover stands for itself. */
 static const char *audience(request_rec *r, const dth_site_t *site)
 {
-    const char *host = site->origin.text != NULL ? site->origin.host
-                                                 : lower_host(r->pool, ap_get_server_name(r));
+    const char *host = site->origin.text != NULL ? site->origin.host : lower_host(r);
     const char *domain = site->cookie_domain_host;
 
     return domain != NULL && is_in_domain(host, domain) ? domain : host;
@@ -140,7 +138,8 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
         apr_status_t rv = dt_session_load(login->admit.store, &call, req->tokens[i], &req->session);
 
         if (rv == APR_SUCCESS &&
-            dt_session_age(&req->session, &login->admit.lifetimes, call.now) != DT_AGE_DEAD) {
+            dt_session_age(&req->session, &login->admit.lifetimes, call.now) != DT_AGE_DEAD &&
+            !dth_revoked_is_dead(req->site, &req->session)) {
             req->found = DTH_LIVE;
             break;
         }

@@ -4,6 +4,7 @@
 #define DTH_SITE_H
 
 #include "core/login.h"
+#include "core/revoke.h"
 #include "core/url.h"
 #include "httpd/config.h"
 #include "httpd/templates.h"
@@ -20,6 +21,8 @@ typedef struct dth_cookies_t {
     const char *session_as; /* attributes, from "; Path" on */
     const char *ticket_as;  /* of ticket cookies, and of the bind ticket's */
 } dth_cookies_t;
+
+struct dth_revoked_t;
 
 /** The names under which an application sees an attribute. */
 typedef struct dth_export_name_t {
@@ -39,7 +42,11 @@ typedef struct dth_site_t {
     dt_login_t login;
     dt_db_t *db;               /* made by post_config, as the next */
     const dt_http_t *gateways; /* outgoing calls to those that send codes */
-    const char *path;          /* DingTalkPath */
+    struct dth_revoked_t *revoked;
+    dt_revoke_t *revocations; /* the table of it */
+    dt_subject_t corp;        /* as that table knows it */
+    bool user_is_account;     /* REMOTE_USER is the account's key */
+    const char *path;         /* DingTalkPath */
     apr_size_t path_len;
     const dth_export_name_t *exports; /* of DingTalkAttributes, up to a NULL attribute */
     dt_origin_t origin;               /* DingTalkPublicURL; text is NULL when the request decides */

@@ -15,6 +15,7 @@ enum { OFF, IDLE, RUNNING };
 /* What one child still has to do; its memory, in pconf, is the child's own after the fork. */
 struct dth_sweep_t {
     const dth_providers_t *made;
+    const dth_revoked_t *revoked;
     server_rec *server;
     apr_uint32_t state;
     int ready; /* of made->dbs, the first so many have their tables */
@@ -42,17 +43,31 @@ static void make_ready(dth_sweep_t *sweep, apr_pool_t *pool)
     }
 }
 
-/* In the watchdog's own thread of each child, which may outlive pchild and all that is in it. */
-static apr_status_t on_watchdog(int state, void *data, apr_pool_t *pool)
+static void poll_revocations(dth_sweep_t *sweep, apr_pool_t *pool)
 {
-    dth_sweep_t *sweep = data;
+    dth_revoked_poll(sweep->revoked, pool);
+}
 
+/* In the watchdog's own thread of each child, which may outlive pchild and all that is in it. */
+static apr_status_t run(dth_sweep_t *sweep, int state, apr_pool_t *pool,
+                        void (*job)(dth_sweep_t *sweep, apr_pool_t *pool))
+{
     if (state != AP_WATCHDOG_STATE_STOPPING &&
         apr_atomic_cas32(&sweep->state, RUNNING, IDLE) == IDLE) {
-        make_ready(sweep, pool);
+        job(sweep, pool);
         apr_atomic_set32(&sweep->state, IDLE);
     }
     return APR_SUCCESS;
+}
+
+static apr_status_t on_ready(int state, void *data, apr_pool_t *pool)
+{
+    return run(data, state, pool, make_ready);
+}
+
+static apr_status_t on_poll(int state, void *data, apr_pool_t *pool)
+{
+    return run(data, state, pool, poll_revocations);
 }
 
 static apr_status_t stop(void *data)
@@ -71,7 +86,8 @@ void dth_sweep_start(dth_sweep_t *sweep, apr_pool_t *pchild)
     apr_atomic_set32(&sweep->state, IDLE);
 }
 
-dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made)
+dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made,
+                                const dth_revoked_t *revoked)
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
@@ -81,13 +97,19 @@ dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_prov
     dth_sweep_t *sweep = apr_pcalloc(pconf, sizeof(*sweep));
     apr_status_t rv;
 
-    *sweep = (dth_sweep_t){.made = made, .server = s};
+    *sweep = (dth_sweep_t){.made = made, .revoked = revoked, .server = s};
     if (get_instance == NULL || register_callback == NULL) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     DTNO(0055) "mod_watchdog is not loaded: revocations of other nodes are read "
+                                "at the start only");
         return sweep;
     }
     rv = get_instance(&watchdog, WATCHDOG, 0, 0, pconf);
     if (rv == APR_SUCCESS) {
-        rv = register_callback(watchdog, INTERVAL, sweep, on_watchdog);
+        rv = register_callback(watchdog, INTERVAL, sweep, on_ready);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = register_callback(watchdog, dth_revoked_interval(revoked), sweep, on_poll);
     }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,

@@ -3,16 +3,18 @@
 #ifndef DTH_SWEEP_H
 #define DTH_SWEEP_H
 
-#include "httpd/providers.h"
+#include "httpd/revoked.h"
 
 typedef struct dth_sweep_t dth_sweep_t;
 
 /**
  * Have every child see to it, from its start on, that its databases have their tables: an
  * administrator wants to fill them before anybody signs in. Without mod_watchdog the first sign-in
- * does it. Called by post_config.
+ * does it. And have one of them read revocations, which nothing does without mod_watchdog. Called by
+ * post_config.
  */
-dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made);
+dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made,
+                                const dth_revoked_t *revoked);
 
 /**
  * Let the jobs begin in this child, whose providers have started; they end before pchild does.

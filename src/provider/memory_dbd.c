@@ -2,6 +2,8 @@
 /* The memory port in SQL: each function is made of statements that are atomic by themselves. */
 #include "provider/memory_dbd.h"
 
+#include "provider/revocations_dbd.h"
+
 #include <apr_atomic.h>
 #include <apr_strings.h>
 #include <string.h>
@@ -440,6 +442,31 @@ static apr_status_t use_challenge(void *self, const dt_call_t *call, const char 
     return rv;
 }
 
+/* --- revocations --- */
+
+static apr_status_t add_revocation(void *self, const dt_call_t *call, const char *subject,
+                                   apr_time_t not_before, apr_time_t expires_at)
+{
+    const port_t *port = self;
+
+    return dt_revocations_add(port->db, call, subject, not_before, expires_at);
+}
+
+static apr_status_t read_revocations(void *self, const dt_call_t *call, apr_int64_t after,
+                                     dt_revocation_take_t *take, void *baton, apr_int64_t *last)
+{
+    const port_t *port = self;
+
+    return dt_revocations_read(port->db, call, after, take, baton, last);
+}
+
+static apr_status_t forget_revocations(void *self, const dt_call_t *call)
+{
+    const port_t *port = self;
+
+    return dt_revocations_forget(port->db, call);
+}
+
 const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db)
 {
     port_t *port = apr_pcalloc(pconf, sizeof(*port));
@@ -453,6 +480,9 @@ const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db)
                                  .store_limit = store_limit,
                                  .add_challenge = add_challenge,
                                  .try_challenge = try_challenge,
-                                 .use_challenge = use_challenge};
+                                 .use_challenge = use_challenge,
+                                 .add_revocation = add_revocation,
+                                 .read_revocations = read_revocations,
+                                 .forget_revocations = forget_revocations};
     return &port->memory;
 }

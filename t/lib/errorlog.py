@@ -9,6 +9,7 @@ CRASH = re.compile(
     r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Segmentation|"
     r"exit signal|Assertion .* failed|double free|stack smashing|corrupted")
 NUMBER = re.compile(r"DT\d{3,5}")
+LIBPQ = re.compile(r"^WARNING:  terminating connection")  # on stderr, when a server is killed
 
 
 class ErrorLog:
@@ -60,7 +61,7 @@ class ErrorLog:
             if any(self._found(pattern, line) for pattern, _ in self.expected):
                 continue
             match = LINE.match(line)
-            if match and match["level"] in QUIET or not line.strip():
+            if match and match["level"] in QUIET or not line.strip() or LIBPQ.match(line):
                 continue
             complaints.append(f"undeclared: {line}")
         for pattern, wanted in self.expected:

@@ -208,6 +208,19 @@ static void a_revocation_from_a_clock_ahead_kills_what_is_alive_and_no_more(void
     assert_false(is_dead(world, &later));
 }
 
+static void a_clock_that_is_set_back_ends_nobody(void **state)
+{
+    const apr_time_t earlier = NOW - 100 * HOUR;
+    const dt_session_t mine = begun(earlier);
+    dt_session_t other = begun(earlier);
+    world_t *world = *state;
+
+    other.union_id = DT_SLICE("another");
+    dt_revoke_add(world->table, person(world, "AbCdEfGhIjKlMnOpQr"), earlier, earlier);
+    assert_true(is_dead(world, &mine));
+    assert_false(is_dead(world, &other));
+}
+
 static void what_no_session_is_old_enough_for_is_not_kept(void **state)
 {
     world_t *world = *state;
@@ -395,6 +408,7 @@ int main(void)
         WITH_WORLD(who_signs_in_again_is_alive),
         WITH_WORLD(nothing_is_ever_taken_back),
         WITH_WORLD(a_revocation_from_a_clock_ahead_kills_what_is_alive_and_no_more),
+        WITH_WORLD(a_clock_that_is_set_back_ends_nobody),
         WITH_WORLD(what_no_session_is_old_enough_for_is_not_kept),
         WITH_WORLD(the_end_of_32_bit_times_is_a_moment_like_any_other),
         WITH_WORLD(a_longer_life_keeps_revocations_for_longer),

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Revocations in SQL: how nodes that share a database tell each other whose sessions are dead. */
+#include "provider/revocations_dbd.h"
+
+#include <apr_strings.h>
+#include <stdlib.h>
+
+#define PAGE 5000 /* rows of one question: bounds the memory of a start after a busy day */
+#define PAGE_TEXT "5000"
+
+static const dt_sql_t insert_row = {
+    "dt_revoke",
+    "INSERT INTO dingtalk_revocation (subject, not_before, expires_at) VALUES (%s, %lld, %lld)"};
+
+static const dt_sql_t read_rows = {
+    "dt_revoked", "SELECT id, subject, not_before FROM dingtalk_revocation "
+                  "WHERE id > %lld AND expires_at > %lld ORDER BY id LIMIT " PAGE_TEXT};
+
+/* At most a thousand rows, so that nobody waits for it. */
+static const dt_sql_t forget_rows[DT_DB_KINDS] = {
+    {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE id IN "
+                       "(SELECT id FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000)"},
+    {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE id IN "
+                       "(SELECT id FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000)"},
+    {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000"}};
+
+static const char *number(const dt_call_t *call, apr_int64_t value)
+{
+    return apr_psprintf(call->pool, "%" APR_INT64_T_FMT, value);
+}
+
+static const char *instant(const dt_call_t *call, apr_time_t time)
+{
+    return number(call, apr_time_as_msec(time));
+}
+
+/* --- writing --- */
+
+typedef struct change_t {
+    const dt_sql_t *sql;
+    const char *const *args;
+} change_t;
+
+static apr_status_t execute(void *baton, const dt_call_t *call, dt_conn_t *conn)
+{
+    const change_t *change = baton;
+
+    return dt_conn_execute(conn, call, change->sql, change->args, NULL);
+}
+
+apr_status_t dt_revocations_add(dt_db_t *db, const dt_call_t *call, const char *subject,
+                                apr_time_t not_before, apr_time_t expires_at)
+{
+    const char *const args[] = {subject, instant(call, not_before), instant(call, expires_at)};
+    change_t change = {&insert_row, args};
+
+    return dt_db_run(db, call, execute, &change);
+}
+
+apr_status_t dt_revocations_forget(dt_db_t *db, const dt_call_t *call)
+{
+    const char *const args[] = {instant(call, call->now)};
+    change_t change = {&forget_rows[dt_db_kind(db)], args};
+
+    return dt_db_run(db, call, execute, &change);
+}
+
+/* --- reading --- */
+
+typedef struct page_t {
+    apr_int64_t after;
+    dt_revocation_take_t *take;
+    void *baton;
+    apr_int64_t last;
+    int rows;
+} page_t;
+
+static bool take_row(void *baton, const char *const *columns, int count)
+{
+    page_t *page = baton;
+
+    (void)count;
+    page->last = apr_atoi64(columns[0]);
+    page->rows++;
+    page->take(page->baton, columns[1], apr_time_from_msec(apr_atoi64(columns[2])));
+    return true;
+}
+
+/* May be done again from its beginning. */
+static apr_status_t read_page(void *baton, const dt_call_t *call, dt_conn_t *conn)
+{
+    page_t *page = baton;
+    const char *const args[] = {number(call, page->after), instant(call, call->now)};
+
+    page->last = page->after;
+    page->rows = 0;
+    return dt_conn_select(conn, call, &read_rows, args, take_row, page);
+}
+
+apr_status_t dt_revocations_read(dt_db_t *db, const dt_call_t *call, apr_int64_t after,
+                                 dt_revocation_take_t *take, void *baton, apr_int64_t *last)
+{
+    page_t page = {.take = take, .baton = baton, .last = after};
+    dt_call_t mine = *call;
+    apr_status_t rv;
+
+    *last = after;
+    rv = apr_pool_create(&mine.pool, call->pool);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    do {
+        apr_pool_clear(mine.pool);
+        page.after = page.last;
+        rv = dt_db_run(db, &mine, read_page, &page);
+    } while (rv == APR_SUCCESS && page.rows == PAGE);
+    apr_pool_destroy(mine.pool);
+    if (rv == APR_SUCCESS) {
+        *last = page.last;
+    }
+    return rv;
+}
