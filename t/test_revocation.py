@@ -13,6 +13,7 @@ import pytest
 
 from lib import expect
 from lib import site as sites
+from lib.binding import bound_site, meter, store, stores  # noqa: F401  (fixtures)
 from lib.databases import MariaDB, Postgres
 from lib.httpd import unprivileged_user
 
@@ -105,6 +106,21 @@ def test_logout_everywhere_ends_all_sessions_of_the_person_and_no_other(site, vi
     assert "everywhere" in answer.text or "所有" in answer.text
     assert not is_in(here) and not is_in(there)
     assert is_in(other)
+
+
+@pytest.mark.parametrize("user", ["account", "userid"])
+def test_logout_everywhere_ends_the_sessions_of_the_account(bound_site, sim, store, visit, user):
+    httpd = bound_site("DingTalkAutoBind mobile=mobile", DingTalkRemoteUser=user)
+    store.account("one", mobile="13800000001")
+    store.account("other", mobile="13800000008")
+    first, second, other = visit(httpd), visit(httpd), visit(httpd)
+    for browser, userid in ((first, "zhangsan"), (second, "zhangsan"), (other, "duoduo")):
+        assert browser.sign_in(userid).status == 200
+    leave_all(first)
+    assert not is_in(first) and not is_in(second)
+    assert is_in(other)
+    assert first.sign_in("zhangsan").status == 200
+    assert is_in(first) and not is_in(second)
 
 
 def test_after_logout_everywhere_one_can_sign_in(site, visit, browser):
