@@ -5,7 +5,8 @@ import pytest
 
 from lib import expect, site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
-    at_once, bound_site, store, stores, to_bind_page, user_of, whoami, with_codes)
+    at_once, bound_site, signed_in, stays_out, store, stores, to_bind_page, user_of, whoami,
+    with_codes)
 from lib.slapd import Directory
 
 PHONE = "DingTalkAutoBind mobile=mobile"
@@ -37,21 +38,6 @@ def site_of(bound_site):
         return bound_site(*lines, options={"modules": ("ldap",), **(options or {})},
                           **{"DingTalkAccounts": f'"ldap:{url}"', **directives})
     return make
-
-
-def signed_in(visit, httpd, userid="zhangsan"):
-    """REMOTE_USER of somebody who just signed in."""
-    browser = visit(httpd)
-    answer = browser.sign_in(userid)
-    assert answer.status == 200, answer
-    return user_of(browser)
-
-
-def stays_out(visit, httpd, userid="zhangsan"):
-    """Somebody is refused."""
-    browser = visit(httpd)
-    expect.denied(httpd, browser.sign_in(userid))
-    assert browser.session is None
 
 
 # -- who is who ------------------------------------------------------------------------------------

@@ -5,7 +5,8 @@ import pytest
 
 from lib import expect
 from lib.binding import (  # noqa: F401  (fixtures)
-    bound_site, on_every_database, store, stores, to_bind_page, user_of, whoami, with_codes)
+    bound_site, on_every_database, signed_in, stays_out, store, stores, to_bind_page, user_of,
+    whoami, with_codes)
 
 pytestmark = on_every_database
 
@@ -34,21 +35,6 @@ def site_of(bound_site, store):
         return bound_site(*lines, **{"DingTalkAccounts": TABLE,
                                      "DingTalkPhoneAttribute": "phone", **directives})
     return make
-
-
-def signed_in(visit, httpd, userid="zhangsan"):
-    """REMOTE_USER of somebody who just signed in."""
-    browser = visit(httpd)
-    answer = browser.sign_in(userid)
-    assert answer.status == 200, answer
-    return user_of(browser)
-
-
-def stays_out(visit, httpd, userid="zhangsan"):
-    """Somebody is refused."""
-    browser = visit(httpd)
-    expect.denied(httpd, browser.sign_in(userid))
-    assert browser.session is None
 
 
 # -- binding ---------------------------------------------------------------------------------------

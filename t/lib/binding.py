@@ -220,6 +220,21 @@ def user_of(browser):
     return session and session["user"]
 
 
+def signed_in(visit, httpd, userid="zhangsan"):
+    """REMOTE_USER of somebody who just signed in."""
+    browser = visit(httpd)
+    answer = browser.sign_in(userid)
+    assert answer.status == 200, answer
+    return user_of(browser)
+
+
+def stays_out(visit, httpd, userid="zhangsan"):
+    """Somebody is refused."""
+    browser = visit(httpd)
+    expect.denied(httpd, browser.sign_in(userid))
+    assert browser.session is None
+
+
 # -- the bind page ---------------------------------------------------------------------------------
 
 class Markup(html.parser.HTMLParser):

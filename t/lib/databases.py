@@ -22,6 +22,7 @@ import tempfile
 import time
 
 from .httpd import free_port
+from .process import Server
 
 NAME = "dingtalk"  # of the database and of its user
 PASSWORD = "Tr0ub4dor-3"
@@ -89,20 +90,17 @@ class Sqlite:
         self.stop()
 
 
-class Server:
+class DatabaseServer(Server):
     """A server that runs as an unprivileged user, since none of them runs as root."""
 
     driver = None
     users = ("nobody",)
-    stop_signal = signal.SIGTERM
-    kill_signal = signal.SIGKILL
 
     def __init__(self):
         self.port = free_port()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"dt-{self.driver}-"))
         self.data = self.folder / "data"
         self.log = self.folder / "log"
-        self.process = None
         self.user = self._user()
         if self.user:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
@@ -140,7 +138,7 @@ class Server:
                 return self
             except DatabaseFailed as failure:
                 if self.process.poll() is not None or time.monotonic() > end:
-                    self._end(self.kill_signal)
+                    self.kill()
                     raise DatabaseFailed(f"{failure}\n{self.log_text()[-3000:]}") from failure
             time.sleep(0.05)
 
@@ -148,38 +146,8 @@ class Server:
         """What the server has written to its log."""
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def _end(self, number):
-        if self.process is None:
-            return
-        self.process.send_signal(number)
-        try:
-            self.process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
 
-    def kill(self):
-        """End it as a crash would, without a word to anybody connected."""
-        self._end(self.kill_signal)
-
-    def stop(self):
-        """End it and remove its folder."""
-        self._end(self.stop_signal)
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_):
-        self.stop()
-
-
-class Postgres(Server):
+class Postgres(DatabaseServer):
     """PostgreSQL. Every statement it is given is in its log."""
 
     driver = "pgsql"
@@ -228,7 +196,7 @@ class Postgres(Server):
                 if not (how == "statement" and text.startswith("PREPARE "))]
 
 
-class MariaDB(Server):
+class MariaDB(DatabaseServer):
     """MariaDB. binary_log: it has one, and then our user may not make triggers."""
 
     driver = "mysql"

@@ -1,10 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A helper program that says with one JSON line on its output that it is ready."""
+"""Programs that tests start and stop by their own process ids."""
 
 import json
 import select
+import shutil
+import signal
 import subprocess
 import time
+
+
+class Server:
+    """A real server with a folder of its own: `process` and `folder`, which start() makes."""
+
+    stop_signal = signal.SIGTERM
+    kill_signal = signal.SIGKILL
+    patience = 30
+    process = None
+    folder = None
+
+    def start(self):
+        """Start, on the same port and with the same data as before, until it answers."""
+        raise NotImplementedError
+
+    def end(self, number):
+        """End it by a signal; harmless when it does not run."""
+        if self.process is None:
+            return
+        self.process.send_signal(number)
+        try:
+            self.process.wait(self.patience)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+    def kill(self):
+        """End it as a crash would, without a word to anybody connected."""
+        self.end(self.kill_signal)
+
+    def stop(self):
+        """End it and remove its folder."""
+        self.end(self.stop_signal)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_):
+        self.stop()
 
 
 class Helper:

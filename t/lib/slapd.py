@@ -12,13 +12,13 @@ import base64
 import glob
 import os
 import pathlib
-import shutil
 import subprocess
 import tempfile
 import time
 
 from .databases import find_program
 from .httpd import free_port
+from .process import Server
 
 SUFFIX = "dc=example,dc=org"
 PEOPLE = "ou=people," + SUFFIX
@@ -62,7 +62,7 @@ def line(name, value):
     return f"{name}:: {base64.b64encode(data).decode()}"
 
 
-class Directory:
+class Directory(Server):
     """One slapd.
 
     anonymous  False: only the reader may search
@@ -80,7 +80,6 @@ class Directory:
         self.port = free_port()
         self.tls_port = free_port()
         self.log = self.folder / "log"
-        self.process = None
 
     @staticmethod
     def available():
@@ -200,32 +199,3 @@ class Directory:
                     self.kill()
                     raise DirectoryFailed(f"{failure}\n{said[-3000:]}") from failure
             time.sleep(0.05)
-
-    def kill(self):
-        """End it as a crash would; harmless when it does not run."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-    def stop(self):
-        """End it and remove its folder."""
-        if self.process is not None:
-            self.process.terminate()
-            try:
-                self.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def __enter__(self):
-        try:
-            return self.start()
-        except BaseException:
-            self.stop()
-            raise
-
-    def __exit__(self, *_):
-        self.stop()
