@@ -41,9 +41,9 @@ static apr_status_t make_sessions(world_t *world)
         }
         apr_snprintf(world->ids[i], sizeof(world->ids[i]), "AbCdEfGhIjKlMnOpQrStUvWx%06d", i);
         session->began = NOW - 1;
-        session->union_id = dt_slice(world->ids[i]);
+        session->user_id = dt_slice(world->ids[i]);
         session->user = (dt_slice_t){world->ids[i] + 20, 10};
-        world->corps[i] = dt_subject_corp(world->table, session->union_id);
+        world->corps[i] = dt_subject_corp(world->table, session->user_id);
     }
     return APR_SUCCESS;
 }

@@ -53,7 +53,7 @@ struct dt_revoke_t {
 static_assert(offsetof(dt_revoke_t, buckets) % sizeof(bucket_t) == 0, "a bucket is one line");
 
 /* What an id is of: hashed with it. */
-enum { OF_CORP = 1, OF_PERSON, OF_ACCOUNT };
+enum { OF_CORP = 1, OF_PERSON, OF_ACCOUNT, OF_CHANGED };
 
 apr_size_t dt_revoke_size(void)
 {
@@ -173,14 +173,19 @@ dt_subject_t dt_subject_corp(const dt_revoke_t *table, dt_slice_t corp_id)
     return subject_of_slice(table, OF_CORP, 0, corp_id);
 }
 
-dt_subject_t dt_subject_person(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t union_id)
+dt_subject_t dt_subject_person(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t user_id)
 {
-    return subject_of_slice(table, OF_PERSON, corp, union_id);
+    return subject_of_slice(table, OF_PERSON, corp, user_id);
 }
 
 dt_subject_t dt_subject_account(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t key)
 {
     return subject_of_slice(table, OF_ACCOUNT, corp, key);
+}
+
+dt_subject_t dt_subject_changed(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t user_id)
+{
+    return subject_of_slice(table, OF_CHANGED, corp, user_id);
 }
 
 /* --- their texts --- */
@@ -189,6 +194,7 @@ dt_subject_t dt_subject_account(const dt_revoke_t *table, dt_subject_t corp, dt_
 #define CORP_TEXT "corp:"
 #define PERSON_TEXT "person:"
 #define ACCOUNT_TEXT "account:"
+#define CHANGED_TEXT "changed:"
 
 const char *dt_subject_session_text(apr_pool_t *pool, const unsigned char id[DT_SESSION_ID])
 {
@@ -200,14 +206,19 @@ const char *dt_subject_corp_text(apr_pool_t *pool, const char *corp_id)
     return apr_pstrcat(pool, CORP_TEXT, corp_id, NULL);
 }
 
-const char *dt_subject_person_text(apr_pool_t *pool, const char *corp_id, const char *union_id)
+const char *dt_subject_person_text(apr_pool_t *pool, const char *corp_id, const char *user_id)
 {
-    return apr_pstrcat(pool, PERSON_TEXT, corp_id, ":", union_id, NULL);
+    return apr_pstrcat(pool, PERSON_TEXT, corp_id, ":", user_id, NULL);
 }
 
 const char *dt_subject_account_text(apr_pool_t *pool, const char *corp_id, const char *key)
 {
     return apr_pstrcat(pool, ACCOUNT_TEXT, corp_id, ":", key, NULL);
+}
+
+const char *dt_subject_changed_text(apr_pool_t *pool, const char *corp_id, const char *user_id)
+{
+    return apr_pstrcat(pool, CHANGED_TEXT, corp_id, ":", user_id, NULL);
 }
 
 /* What follows prefix in text, or NULL. */
@@ -269,6 +280,9 @@ apr_status_t dt_subject_read(const dt_revoke_t *table, const char *text, dt_subj
     }
     if ((rest = behind(text, ACCOUNT_TEXT))) {
         return read_of_corp(table, OF_ACCOUNT, rest, subject);
+    }
+    if ((rest = behind(text, CHANGED_TEXT))) {
+        return read_of_corp(table, OF_CHANGED, rest, subject);
     }
     if ((rest = behind(text, CORP_TEXT))) {
         return read_corp(table, rest, subject);
@@ -381,7 +395,7 @@ __attribute__((noinline)) static bool is_any_revoked(const dt_revoke_t *table, d
                                                      dt_slice_t account, apr_uint64_t began)
 {
     return is_revoked(table, dt_subject_session(table, session->id), began) ||
-           is_revoked(table, dt_subject_person(table, corp, session->union_id), began) ||
+           is_revoked(table, dt_subject_person(table, corp, session->user_id), began) ||
            (account.len > 0 &&
             is_revoked(table, dt_subject_account(table, corp, account), began)) ||
            is_revoked(table, corp, began);
@@ -394,6 +408,11 @@ bool dt_revoke_is_dead(const dt_revoke_t *table, dt_subject_t corp, const dt_ses
 
     return read_word(&table->newest) >= began &&
            is_any_revoked(table, corp, session, account, began);
+}
+
+bool dt_revoke_covers(const dt_revoke_t *table, dt_subject_t subject, apr_time_t time)
+{
+    return is_revoked(table, subject, table_time(table, time));
 }
 
 apr_size_t dt_revoke_count(const dt_revoke_t *table, apr_time_t now)

@@ -44,17 +44,20 @@ void dt_revoke_stretch(dt_revoke_t *table, apr_interval_time_t longest);
 
 dt_subject_t dt_subject_session(const dt_revoke_t *table, const unsigned char id[DT_SESSION_ID]);
 dt_subject_t dt_subject_corp(const dt_revoke_t *table, dt_slice_t corp_id);
-dt_subject_t dt_subject_person(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t union_id);
+dt_subject_t dt_subject_person(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t user_id);
 dt_subject_t dt_subject_account(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t key);
+/** Not a revocation: the member record of a person has changed. Read by dt_revoke_covers only. */
+dt_subject_t dt_subject_changed(const dt_revoke_t *table, dt_subject_t corp, dt_slice_t user_id);
 
 /*
  * The same as texts, which all nodes understand: "session:" and the id in hex, "corp:CORP",
- * "person:CORP:UNIONID", "account:CORP:KEY". A corp's id has no colon. Ids are compared bytewise.
+ * "person:CORP:USERID", "account:CORP:KEY", "changed:CORP:USERID". A corp's id has no colon. Ids are compared bytewise.
  */
 const char *dt_subject_session_text(apr_pool_t *pool, const unsigned char id[DT_SESSION_ID]);
 const char *dt_subject_corp_text(apr_pool_t *pool, const char *corp_id);
-const char *dt_subject_person_text(apr_pool_t *pool, const char *corp_id, const char *union_id);
+const char *dt_subject_person_text(apr_pool_t *pool, const char *corp_id, const char *user_id);
 const char *dt_subject_account_text(apr_pool_t *pool, const char *corp_id, const char *key);
+const char *dt_subject_changed_text(apr_pool_t *pool, const char *corp_id, const char *user_id);
 
 /** The subject of a text. APR_EINVAL when it is none: somebody else's, or of a newer version. */
 apr_status_t dt_subject_read(const dt_revoke_t *table, const char *text, dt_subject_t *subject);
@@ -84,6 +87,9 @@ dt_revoke_added_t dt_revoke_add(dt_revoke_t *table, dt_subject_t subject, apr_ti
  */
 bool dt_revoke_is_dead(const dt_revoke_t *table, dt_subject_t corp, const dt_session_t *session,
                        dt_slice_t account);
+
+/** Whether there is an entry for subject, or for its group, at or after time. */
+bool dt_revoke_covers(const dt_revoke_t *table, dt_subject_t subject, apr_time_t time);
 
 /** How many subjects the table tells apart at now. Reads all of it: not for every request. */
 apr_size_t dt_revoke_count(const dt_revoke_t *table, apr_time_t now);

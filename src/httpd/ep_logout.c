@@ -110,7 +110,7 @@ static apr_status_t end_all(request_rec *r, dth_req_t *req)
     }
     subject = site->user_is_account
                   ? dt_subject_account_text(r->pool, site->app.corp_id, session->user.data)
-                  : dt_subject_person_text(r->pool, site->app.corp_id, session->union_id.data);
+                  : dt_subject_person_text(r->pool, site->app.corp_id, session->user_id.data);
     return dth_revoked_add(r, site, subject, instant(session, r->request_time),
                            dth_revoked_end(site, r->request_time));
 }

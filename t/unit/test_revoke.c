@@ -14,8 +14,8 @@ static dt_session_t begun(apr_time_t began)
                           .began = began,
                           .seen = began,
                           .user = DT_SLICE("zhangsan"),
-                          .user_id = DT_SLICE("manager4220"),
-                          .union_id = DT_SLICE("AbCdEfGhIjKlMnOpQr")};
+                          .user_id = DT_SLICE("AbCdEfGhIjKlMnOpQr"),
+                          .union_id = DT_SLICE("uNiOn")};
 }
 
 static bool is_dead(const world_t *world, const dt_session_t *session)
@@ -28,9 +28,9 @@ static dt_revoke_added_t put(world_t *world, dt_subject_t subject)
     return dt_revoke_add(world->table, subject, NOW, NOW);
 }
 
-static dt_subject_t person(const world_t *world, const char *union_id)
+static dt_subject_t person(const world_t *world, const char *user_id)
 {
-    return dt_subject_person(world->table, world->corp, dt_slice(union_id));
+    return dt_subject_person(world->table, world->corp, dt_slice(user_id));
 }
 
 /* Number n of people who differ in their last bytes only. */
@@ -47,7 +47,7 @@ static dt_session_t session_number(char id[32], int n, apr_time_t began)
     dt_session_t session = begun(began);
 
     (void)snprintf(id, 32, "AbCdEfGhIjKlMn%06d", n);
-    session.union_id = dt_slice(id);
+    session.user_id = dt_slice(id);
     return session;
 }
 
@@ -78,7 +78,7 @@ static void a_session_dies_with_its_person(void **state)
     dt_session_t mine = begun(NOW), other = begun(NOW);
     world_t *world = *state;
 
-    other.union_id = DT_SLICE("AbCdEfGhIjKlMnOpQR");
+    other.user_id = DT_SLICE("AbCdEfGhIjKlMnOpQR");
     put(world, person(world, "AbCdEfGhIjKlMnOpQr"));
     assert_true(is_dead(world, &mine));
     assert_false(is_dead(world, &other));
@@ -113,7 +113,7 @@ static void people_and_accounts_of_another_corp_live_on(void **state)
     world_t *world = *state;
     const dt_subject_t other = dt_subject_corp(world->table, DT_SLICE("dingcorp0002"));
 
-    put(world, dt_subject_person(world->table, other, mine.union_id));
+    put(world, dt_subject_person(world->table, other, mine.user_id));
     put(world, dt_subject_account(world->table, other, mine.user));
     assert_false(is_dead(world, &mine));
 }
@@ -127,6 +127,19 @@ static void a_person_is_not_an_account_of_that_name(void **state)
     assert_false(is_dead(world, &mine));
 }
 
+static void a_changed_record_ends_no_session(void **state)
+{
+    const dt_session_t mine = begun(NOW);
+    world_t *world = *state;
+    const dt_subject_t changed = dt_subject_changed(world->table, world->corp, mine.user_id);
+
+    assert_false(dt_revoke_covers(world->table, changed, NOW));
+    put(world, changed);
+    assert_false(is_dead(world, &mine));
+    assert_true(dt_revoke_covers(world->table, changed, NOW));
+    assert_false(dt_revoke_covers(world->table, changed, NOW + MS));
+}
+
 static void ids_of_every_length_are_told_apart(void **state)
 {
     static const char letters[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -137,10 +150,10 @@ static void ids_of_every_length_are_told_apart(void **state)
         put(world, dt_subject_person(world->table, world->corp, (dt_slice_t){letters, len}));
     }
     for (size_t len = 1; len < sizeof(letters); len++) {
-        session.union_id = (dt_slice_t){letters, len};
+        session.user_id = (dt_slice_t){letters, len};
         assert_int_equal(is_dead(world, &session), len % 2);
     }
-    session.union_id = (dt_slice_t){NULL, 0};
+    session.user_id = (dt_slice_t){NULL, 0};
     assert_false(is_dead(world, &session));
 }
 
@@ -151,7 +164,7 @@ static void every_byte_of_an_id_counts(void **state)
     world_t *world = *state;
 
     put(world, person(world, id));
-    session.union_id = dt_slice(id);
+    session.user_id = dt_slice(id);
     for (size_t i = 0; id[i]; i++) {
         id[i] ^= 1;
         assert_false(is_dead(world, &session));
@@ -215,7 +228,7 @@ static void a_clock_that_is_set_back_ends_nobody(void **state)
     dt_session_t other = begun(earlier);
     world_t *world = *state;
 
-    other.union_id = DT_SLICE("another");
+    other.user_id = DT_SLICE("another");
     dt_revoke_add(world->table, person(world, "AbCdEfGhIjKlMnOpQr"), earlier, earlier);
     assert_true(is_dead(world, &mine));
     assert_false(is_dead(world, &other));
@@ -244,7 +257,7 @@ static void the_end_of_32_bit_times_is_a_moment_like_any_other(void **state)
     dt_revoke_add(world->table, person(world, "AbCdEfGhIjKlMnOpQr"), end + HOUR, end + HOUR);
     assert_true(is_dead(world, &before));
     assert_false(is_dead(world, &after));
-    before.union_id = DT_SLICE("another");
+    before.user_id = DT_SLICE("another");
     assert_false(is_dead(world, &before));
 }
 
@@ -402,6 +415,7 @@ int main(void)
         WITH_WORLD(a_session_dies_with_its_corp),
         WITH_WORLD(people_and_accounts_of_another_corp_live_on),
         WITH_WORLD(a_person_is_not_an_account_of_that_name),
+        WITH_WORLD(a_changed_record_ends_no_session),
         WITH_WORLD(ids_of_every_length_are_told_apart),
         WITH_WORLD(every_byte_of_an_id_counts),
         WITH_WORLD(a_session_dies_that_began_in_the_same_millisecond),

@@ -20,10 +20,12 @@ static void a_subject_is_the_same_from_its_text(void **state)
     assert_reads(world, dt_subject_session_text(world->pool, id),
                  dt_subject_session(world->table, id));
     assert_reads(world, dt_subject_corp_text(world->pool, "dingcorp0001"), world->corp);
-    assert_reads(world, dt_subject_person_text(world->pool, "dingcorp0001", "union1"),
-                 dt_subject_person(world->table, world->corp, DT_SLICE("union1")));
+    assert_reads(world, dt_subject_person_text(world->pool, "dingcorp0001", "user1"),
+                 dt_subject_person(world->table, world->corp, DT_SLICE("user1")));
     assert_reads(world, dt_subject_account_text(world->pool, "dingcorp0001", "cn=a:b,dc=c"),
                  account);
+    assert_reads(world, dt_subject_changed_text(world->pool, "dingcorp0001", "user1"),
+                 dt_subject_changed(world->table, world->corp, DT_SLICE("user1")));
 }
 
 static void the_texts_are_those_that_every_node_writes(void **state)
@@ -36,6 +38,7 @@ static void the_texts_are_those_that_every_node_writes(void **state)
     assert_string_equal(dt_subject_corp_text(world->pool, "ding1"), "corp:ding1");
     assert_string_equal(dt_subject_person_text(world->pool, "ding1", "u1"), "person:ding1:u1");
     assert_string_equal(dt_subject_account_text(world->pool, "ding1", "z:s"), "account:ding1:z:s");
+    assert_string_equal(dt_subject_changed_text(world->pool, "ding1", "u1"), "changed:ding1:u1");
 }
 
 static void what_is_no_text_of_a_subject_is_refused(void **state)
@@ -56,6 +59,8 @@ static void what_is_no_text_of_a_subject_is_refused(void **state)
                                         "account:ding1",
                                         "account:ding1:",
                                         "account::u1",
+                                        "changed:ding1",
+                                        "changed::u1",
                                         "Person:ding1:u1",
                                         " person:ding1:u1",
                                         "device:ding1:u1"};

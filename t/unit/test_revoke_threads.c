@@ -45,7 +45,7 @@ static bool is_dead(const world_t *world, int n, apr_time_t began)
     char id[32];
 
     (void)snprintf(id, sizeof(id), "person%06d", n);
-    session.union_id = dt_slice(id);
+    session.user_id = dt_slice(id);
     return dt_revoke_is_dead(world->table, world->corp, &session, dt_slice(NULL));
 }
 
