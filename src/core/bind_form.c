@@ -41,7 +41,7 @@ apr_status_t dt_bind_form_code(const dt_login_t *login, const dt_call_t *call,
                                const dt_bind_form_t *form, dt_bind_ticket_t *ticket,
                                dt_bind_answer_t *answer, dt_result_t *result)
 {
-    dt_asked_t asked = {NULL};
+    dt_code_asked_t asked = {NULL};
     apr_status_t rv;
 
     *answer = (dt_bind_answer_t){.tries_left = -1};

@@ -21,7 +21,7 @@ typedef struct dt_bind_ticket_t {
     dt_member_t
         person;       /* ids, and of the record what the session and DingTalkCreate want: what does
                            not fit is left out, longest values first; active */
-    dt_asked_t asked; /* id is NULL before a code was asked for */
+    dt_code_asked_t asked; /* id is NULL before a code was asked for */
 } dt_bind_ticket_t;
 
 /** Begin one for a person. APR_EGENERAL when there is no randomness. */

@@ -28,7 +28,7 @@ typedef struct errand_t {
     const char *uid;    /* of the account whose phone it is; NULL when it is nobody's */
     const char *nobody; /* why it is nobody's, for the audit; NULL when it is not known to be */
     const char *code;
-    dt_asked_t asked;
+    dt_code_asked_t asked;
 } errand_t;
 
 /* --- randomness and hashes --- */
@@ -320,7 +320,7 @@ static apr_status_t send_counted(errand_t *e, dt_result_t *result)
 
 apr_status_t dt_challenge_send(const dt_codes_t *codes, const dt_bind_t *bind,
                                const dt_call_t *call, const dt_member_t *person,
-                               const char *country, const char *phone, dt_asked_t *asked,
+                               const char *country, const char *phone, dt_code_asked_t *asked,
                                apr_interval_time_t *retry_in, dt_result_t *result)
 {
     errand_t e = {.codes = codes, .bind = bind, .call = call, .person = person};

@@ -26,12 +26,12 @@ typedef struct dt_codes_t {
 } dt_codes_t;
 
 /** A code that was asked for: the browser holds this, sealed. */
-typedef struct dt_asked_t {
+typedef struct dt_code_asked_t {
     const char *id;     /* of the challenge, DT_CHALLENGE_ID characters */
     const char *masked; /* the phone, as people may see it */
     apr_time_t expires_at;
     apr_time_t resend_at; /* the next code may be asked for from then on */
-} dt_asked_t;
+} dt_code_asked_t;
 
 /**
  * Ask for a code. Counted before it is sent, by person, then address, then phone: whoever is over
@@ -53,7 +53,7 @@ typedef struct dt_asked_t {
  */
 apr_status_t dt_challenge_send(const dt_codes_t *codes, const dt_bind_t *bind,
                                const dt_call_t *call, const dt_member_t *person,
-                               const char *country, const char *phone, dt_asked_t *asked,
+                               const char *country, const char *phone, dt_code_asked_t *asked,
                                apr_interval_time_t *retry_in, dt_result_t *result);
 
 /**

@@ -95,7 +95,7 @@ int dth_bind_page(request_rec *r, const dth_req_t *req, const dth_bind_view_t *v
     dt_language_t language = dth_page_language(r);
     const dt_words_t *words = &dt_whys[DT_WHY_BIND].words[language];
     const dt_code_rules_t *rules = req->site->login.codes.rules;
-    const dt_asked_t *asked = &view->ticket.asked;
+    const dt_code_asked_t *asked = &view->ticket.asked;
     const dt_bind_form_t *form = &view->form;
     bool failed = view->result.why != NULL;
     bool live = asked->id != NULL && asked->expires_at > r->request_time;

@@ -37,7 +37,7 @@ typedef struct world_t {
     /* the last answer */
     apr_status_t rv;
     dt_result_t result;
-    dt_asked_t asked;
+    dt_code_asked_t asked;
     apr_interval_time_t retry_in;
     const char *uid;
     int tries_left;
@@ -128,7 +128,7 @@ static inline void check_answer(const world_t *w)
 
 static inline void ask_in(world_t *w, const char *country, const char *phone)
 {
-    w->asked = (dt_asked_t){NULL};
+    w->asked = (dt_code_asked_t){NULL};
     w->rv = dt_challenge_send(&w->codes, &w->bind, &w->call, &w->person, country, phone, &w->asked,
                               &w->retry_in, &w->result);
     check_answer(w);

@@ -273,7 +273,7 @@ static void the_code_of_one_person_lets_no_other_in(void **state)
 {
     page_t *p = *state;
     browser_t b = {.w = p->w};
-    dt_asked_t asked;
+    dt_code_asked_t asked;
 
     ask(p, PHONE);
     asked = p->ticket.asked;

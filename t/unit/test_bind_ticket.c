@@ -124,7 +124,7 @@ static void a_code_that_was_asked_for_is_remembered(void **state)
     desk_t *d = *state;
     dt_bind_ticket_t ticket;
 
-    d->ticket.asked = (dt_asked_t){ID, "+86138****8000", NOW + 300 * APR_USEC_PER_SEC,
+    d->ticket.asked = (dt_code_asked_t){ID, "+86138****8000", NOW + 300 * APR_USEC_PER_SEC,
                                    NOW + 60 * APR_USEC_PER_SEC};
     ticket = through_the_browser(d);
     assert_string_equal(ticket.asked.id, ID);
@@ -140,7 +140,7 @@ static void what_does_not_fit_is_left_out_the_longest_first(void **state)
     dt_slice_t record;
 
     d->ticket.return_to = apr_pstrcat(d->call.pool, "/", letters(d, DT_RETURN_MAX - 1), NULL);
-    d->ticket.asked = (dt_asked_t){ID, "+86138****8000", NOW, NOW};
+    d->ticket.asked = (dt_code_asked_t){ID, "+86138****8000", NOW, NOW};
     d->ticket.person.name = letters(d, 100);
     d->ticket.person.avatar = letters(d, 300);
     d->ticket.person.dept_ids = letters(d, 2000);
@@ -184,7 +184,7 @@ static void a_new_value_with_a_code_lives_no_longer(void **state)
     dt_slice_t token;
 
     d->call.now = NOW + LIFETIME;
-    d->ticket.asked = (dt_asked_t){ID, "+86138****8000", NOW + 2 * LIFETIME, NOW};
+    d->ticket.asked = (dt_code_asked_t){ID, "+86138****8000", NOW + 2 * LIFETIME, NOW};
     token = sealed(d);
     d->call.now++;
     assert_int_equal(opened(d, token, &ticket), APR_EACCES);
