@@ -50,7 +50,7 @@ static apr_status_t make_session(const dt_store_t *store, const dt_call_t *call,
 
     session.attributes =
         dt_attributes_pack(call->pool, attributes, 3, DT_SESSION_RECORD_MAX / 2, &dropped);
-    return dt_session_save(store, call, &lifetimes, &session, token);
+    return dt_session_save(store, call, &lifetimes, (dt_slice_t){0}, &session, token);
 }
 
 static apr_status_t load_often(const dt_store_t *store, const dt_call_t *call, apr_pool_t *request,

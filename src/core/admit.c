@@ -17,6 +17,7 @@ typedef struct admission_t {
     const dt_call_t *call;
     const dt_member_t *person;
     const dt_account_t *account; /* NULL or empty when there are no accounts */
+    const dt_session_t *before;  /* the session that is refreshed, whose account stays; or NULL */
 } admission_t;
 
 static const char *key_of(const dt_account_t *account)
@@ -41,12 +42,27 @@ static const char *account_value(const dt_account_t *account, const char *name)
     return value && value->name ? value->value : NULL;
 }
 
+static const char *value_before(const dt_session_t *before, const char *name)
+{
+    dt_slice_t rest = before->attributes;
+    dt_attribute_t attribute;
+
+    while (dt_attribute_next(&rest, &attribute)) {
+        if (dt_slice_equal(attribute.name, dt_slice(name))) {
+            return attribute.value.data;
+        }
+    }
+    return NULL;
+}
+
 static const char *attribute_value(const admission_t *a, const char *name)
 {
     const size_t prefix = strlen(OF_ACCOUNT);
 
-    return strncmp(name, OF_ACCOUNT, prefix) == 0 ? account_value(a->account, name + prefix)
-                                                  : dt_member_attribute(a->person, name);
+    if (strncmp(name, OF_ACCOUNT, prefix) != 0) {
+        return dt_member_attribute(a->person, name);
+    }
+    return a->before ? value_before(a->before, name) : account_value(a->account, name + prefix);
 }
 
 /* What the rest of the session leaves for attributes. */
@@ -95,7 +111,8 @@ static apr_status_t save_session(const admission_t *a, const char *user, dt_slic
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    return dt_session_save(admit->store, a->call, &admit->lifetimes, &session, token);
+    return dt_session_save(admit->store, a->call, &admit->lifetimes, (dt_slice_t){0}, &session,
+                           token);
 }
 
 /* Nobody knows the token yet: to forget it is to have no session. */
@@ -111,7 +128,7 @@ apr_status_t dt_admit(const dt_admit_t *admit, const dt_bind_t *bind, const dt_c
                       const dt_member_t *person, const dt_account_t *account, dt_slice_t *token,
                       int *dropped, bool *unaudited, dt_result_t *result)
 {
-    const admission_t a = {admit, bind, call, person, account};
+    const admission_t a = {admit, bind, call, person, account, NULL};
     const char *user = user_name(&a);
     apr_status_t rv;
 
@@ -135,4 +152,22 @@ apr_status_t dt_admit(const dt_admit_t *admit, const dt_bind_t *bind, const dt_c
     }
     *unaudited = rv != APR_SUCCESS;
     return APR_SUCCESS;
+}
+
+void dt_admit_refresh(const dt_admit_t *admit, apr_pool_t *pool, const dt_member_t *person,
+                      dt_session_t *session)
+{
+    const dt_call_t call = {.pool = pool};
+    const dt_session_t before = *session;
+    const admission_t a = {.admit = admit, .call = &call, .person = person, .before = &before};
+    const char *user = user_name(&a);
+    int dropped;
+
+    if (!person->user_id || !dt_slice_equal(dt_slice(person->user_id), session->user_id)) {
+        return;
+    }
+    if (dt_policy_is_user_name(user)) { /* else it is the account's key, or nobody could be named */
+        session->user = dt_slice(user);
+    }
+    session->attributes = pack_attributes(&a, session, &dropped);
 }

@@ -29,4 +29,12 @@ apr_status_t dt_admit(const dt_admit_t *admit, const dt_bind_t *bind, const dt_c
                       const dt_member_t *person, const dt_account_t *account, dt_slice_t *token,
                       int *dropped, bool *unaudited, dt_result_t *result);
 
+/**
+ * Bring a session's attributes, and its user where that is one of them, up to date with the member
+ * record of its person. What is the account's stays as it was.
+ * @param session its new texts live in pool; unchanged when the record is of another person
+ */
+void dt_admit_refresh(const dt_admit_t *admit, apr_pool_t *pool, const dt_member_t *person,
+                      dt_session_t *session);
+
 #endif

@@ -34,10 +34,11 @@ typedef struct dt_http_request_t {
 } dt_http_request_t;
 
 typedef struct dt_http_response_t {
-    int status;          /* HTTP status, 0 when there was no reply */
-    dt_slice_t body;     /* in call->pool, NUL-terminated behind its length */
-    const char *trouble; /* on failure: what went wrong, a constant without secrets */
-    bool unsent;         /* on failure: surely nothing of the request left this machine */
+    int status;               /* HTTP status, 0 when there was no reply */
+    dt_slice_t body;          /* in call->pool, NUL-terminated behind its length */
+    const char *trouble;      /* on failure: what went wrong, a constant without secrets */
+    bool unsent;              /* on failure: surely nothing of the request left this machine */
+    apr_interval_time_t took; /* from beginning to end, failures too */
 } dt_http_response_t;
 
 /**
@@ -91,9 +92,13 @@ typedef struct dt_store_t {
      *         anything else: could not find out
      */
     apr_status_t (*load)(void *self, const dt_call_t *call, dt_slice_t token, dt_slice_t *record);
-    /** Keep record until expiry and return the token that stands for it, NUL-terminated. */
-    apr_status_t (*save)(void *self, const dt_call_t *call, dt_slice_t record, apr_time_t expiry,
-                         dt_slice_t *token);
+    /**
+     * Keep record until expiry and return the token that stands for it, NUL-terminated.
+     * @param old the token of the same session so far, which the store may go on with; empty for a
+     *            new session, which must get a token that nobody can know
+     */
+    apr_status_t (*save)(void *self, const dt_call_t *call, dt_slice_t old, dt_slice_t record,
+                         apr_time_t expiry, dt_slice_t *token);
     /** Forget token; one that is not there is no error. */
     apr_status_t (*drop)(void *self, const dt_call_t *call, dt_slice_t token);
 } dt_store_t;
@@ -210,6 +215,14 @@ typedef struct dt_challenge_t {
     apr_time_t expires_at;
 } dt_challenge_t;
 
+/** An event of DingTalk's that has arrived, and what is to be done about it. */
+typedef struct dt_arrival_t {
+    const char *corp_id;
+    const char *key;  /* one per event and corp: event.h */
+    const char *text; /* what dt_event_read reads; NULL: there is nothing to do about it */
+    apr_time_t arrived_at;
+} dt_arrival_t;
+
 /** Takes a revocation: its subject as text (revoke.h). */
 typedef void dt_revocation_take_t(void *baton, const char *subject, apr_time_t not_before);
 
@@ -268,7 +281,84 @@ typedef struct dt_memory_t {
                                      dt_revocation_take_t *take, void *baton, apr_int64_t *last);
     /** Delete some of those that have expired. */
     apr_status_t (*forget_revocations)(void *self, const dt_call_t *call);
+
+    /* Events: what is to be done is not lost when whoever does it dies. */
+
+    /**
+     * Remember an event, and what is to be done about it.
+     * @param expires_at when its key may be forgotten
+     * @param first      true for exactly one caller of a key in a corp: nothing was changed for the
+     *                   others. Whoever asks again because no answer came may find it not first,
+     *                   but there
+     */
+    apr_status_t (*add_event)(void *self, const dt_call_t *call, const dt_arrival_t *event,
+                              apr_time_t expires_at, bool *first);
+    /**
+     * The oldest event of the corp about which something is to be done. Nobody else gets it before
+     * until, by which it is done or whoever took it has died.
+     * @param event corp_id is NULL when there is none
+     */
+    apr_status_t (*take_event)(void *self, const dt_call_t *call, const char *corp_id,
+                               apr_time_t until, dt_arrival_t *event);
+    /** Nothing more is to be done about it; its key is remembered. */
+    apr_status_t (*finish_event)(void *self, const dt_call_t *call, const dt_arrival_t *event);
+
+    /* Members: their records as they were last read, and whose are to be read again. */
+
+    /**
+     * Remember a member record that was read just now.
+     * @param dept_ids decimal, comma-separated; NULL when there are none
+     * @param taken    until of take_member; 0 when it was not taken. Whoever wanted the record to be
+     *                 read after it was taken still gets it read
+     * @param changed  whether another record than this was remembered; false when none was
+     */
+    apr_status_t (*store_member)(void *self, const dt_call_t *call, const char *corp_id,
+                                 const char *user_id, const char *dept_ids, const char *record,
+                                 apr_time_t taken, bool *changed);
+    /** The record that is remembered; NULL when there is none. */
+    apr_status_t (*load_member)(void *self, const dt_call_t *call, const char *corp_id,
+                                const char *user_id, const char **record);
+    /** Forget a member. */
+    apr_status_t (*forget_member)(void *self, const dt_call_t *call, const char *corp_id,
+                                  const char *user_id);
+    /**
+     * Have a member's record read now, whether it is remembered or not.
+     * @param since 0: in any case, also if somebody is reading it right now. Else only if it was
+     *              last read before, and nobody is at it: at most one reading for all who ask
+     */
+    apr_status_t (*want_member)(void *self, const dt_call_t *call, const char *corp_id,
+                                const char *user_id, apr_time_t since);
+    /**
+     * Have all members read that are remembered.
+     * @param dept_ids only those of one of these departments, up to NULL; NULL: all of the corp
+     */
+    apr_status_t (*want_members)(void *self, const dt_call_t *call, const char *corp_id,
+                                 const char *const *dept_ids);
+    /**
+     * A member whose record is to be read; nobody else gets it before until, when it is there again
+     * unless store_member or forget_member was called.
+     * @param user_id NULL when there is none
+     */
+    apr_status_t (*take_member)(void *self, const dt_call_t *call, const char *corp_id,
+                                apr_time_t until, const char **user_id);
+    /** Delete some keys of events that have expired, and members last read before unread_since. */
+    apr_status_t (*forget_events)(void *self, const dt_call_t *call, apr_time_t unread_since);
 } dt_memory_t;
+
+/* --- revoker: how the core ends sessions --- */
+
+typedef struct dt_revoker_t {
+    dt_plug_t plug;
+    /** Sessions of subject (text, revoke.h) that began at or before not_before are dead in this
+     *  httpd from now on. Never fails, calls nobody. Any thread. */
+    void (*here)(void *self, const dt_call_t *call, const char *subject, apr_time_t not_before);
+    /**
+     * The same, and all other nodes will know.
+     * @return APR_SUCCESS; anything else when they could not be told: ask again
+     */
+    apr_status_t (*everywhere)(void *self, const dt_call_t *call, const char *subject,
+                               apr_time_t not_before);
+} dt_revoker_t;
 
 /* --- sender: one verification code on its way to one phone --- */
 

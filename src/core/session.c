@@ -37,6 +37,19 @@ static bool began_ahead(const dt_session_t *session, apr_time_t now)
     return session->began - now > DT_SESSION_AHEAD;
 }
 
+/* Instants come round since the session began, so that not everybody's is the same. */
+static bool is_unchecked(const dt_session_t *session, apr_interval_time_t recheck, apr_time_t now)
+{
+    return recheck > 0 &&
+           (now - session->began) / recheck > (session->seen - session->began) / recheck;
+}
+
+bool dt_session_is_unchecked(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
+                             apr_time_t now)
+{
+    return is_unchecked(session, lifetimes->recheck, now);
+}
+
 dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
                         apr_time_t now)
 {
@@ -45,13 +58,13 @@ dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifet
     if (now - session->began >= lifetimes->absolute || began_ahead(session, now)) {
         return DT_AGE_DEAD;
     }
-    if (lifetimes->idle <= 0) {
-        return DT_AGE_FRESH;
-    }
-    if (unseen >= lifetimes->idle) {
+    if (lifetimes->idle > 0 && unseen >= lifetimes->idle) {
         return DT_AGE_DEAD;
     }
-    return unseen > lifetimes->idle / 10 ? DT_AGE_DUE : DT_AGE_FRESH;
+    if (lifetimes->idle > 0 && unseen > lifetimes->idle / 10) {
+        return DT_AGE_DUE;
+    }
+    return is_unchecked(session, lifetimes->recheck, now) ? DT_AGE_DUE : DT_AGE_FRESH;
 }
 
 void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes, apr_time_t now,
@@ -132,8 +145,8 @@ static apr_time_t expiry_of(const dt_session_t *session, const dt_lifetimes_t *l
 }
 
 apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
-                             const dt_lifetimes_t *lifetimes, const dt_session_t *session,
-                             dt_slice_t *token)
+                             const dt_lifetimes_t *lifetimes, dt_slice_t old,
+                             const dt_session_t *session, dt_slice_t *token)
 {
     bool same = dt_slice_equal(session->user, session->user_id);
     unsigned char buffer[DT_SESSION_RECORD_MAX];
@@ -154,7 +167,7 @@ apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
     if (w.failed) {
         return APR_ENOSPC;
     }
-    return store->save(store->plug.self, call, (dt_slice_t){(char *)buffer, w.len},
+    return store->save(store->plug.self, call, old, (dt_slice_t){(char *)buffer, w.len},
                        expiry_of(session, lifetimes), token);
 }
 

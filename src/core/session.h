@@ -34,13 +34,15 @@ typedef struct dt_session_t {
 /** How long sessions live. */
 typedef struct dt_lifetimes_t {
     apr_interval_time_t absolute;
-    apr_interval_time_t idle; /* 0: none */
+    apr_interval_time_t idle;    /* 0: none */
+    apr_interval_time_t recheck; /* how often the person is looked up again; 0: never */
 } dt_lifetimes_t;
 
 /** What dt_session_age found. */
 typedef enum dt_age_t {
     DT_AGE_FRESH,
-    DT_AGE_DUE, /* alive, and more than a tenth of the idle time since it was last renewed */
+    DT_AGE_DUE, /* alive, and since it was last renewed there was more than a tenth of the idle
+                   time, or one of the instants at which the person is looked up again */
     DT_AGE_DEAD
 } dt_age_t;
 
@@ -50,6 +52,10 @@ typedef enum dt_age_t {
  */
 dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
                         apr_time_t now);
+
+/** Whether its person is to be looked up again, now that it is renewed: once every recheck time. */
+bool dt_session_is_unchecked(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
+                             apr_time_t now);
 
 /** Time left of the absolute and the idle lifetime at now; idle is -1 when there is none. */
 void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes, apr_time_t now,
@@ -65,15 +71,16 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
 
 /**
  * Write the session to the store.
- * @param token NUL-terminated, fit for a cookie
+ * @param old   its token so far; empty for a new session
+ * @param token NUL-terminated, fit for a cookie; may be old
  * @return APR_SUCCESS; APR_ENOSPC when the record would be larger than DT_SESSION_RECORD_MAX;
  *         APR_EINVAL when it could not be read back: a text holds a NUL, user is empty, the
  *         attributes are malformed or a time is before 1970 or after DT_RECORD_TIME_MAX (record.h);
  *         anything else: the store failed
  */
 apr_status_t dt_session_save(const dt_store_t *store, const dt_call_t *call,
-                             const dt_lifetimes_t *lifetimes, const dt_session_t *session,
-                             dt_slice_t *token);
+                             const dt_lifetimes_t *lifetimes, dt_slice_t old,
+                             const dt_session_t *session, dt_slice_t *token);
 
 /** One attribute of a session: two C strings. */
 typedef struct dt_attribute_t {

@@ -15,11 +15,12 @@ static apr_status_t load(void *self, const dt_call_t *call, dt_slice_t token, dt
     return rv == APR_EACCES ? APR_NOTFOUND : rv;
 }
 
-static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record, apr_time_t expiry,
-                         dt_slice_t *token)
+static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t old, dt_slice_t record,
+                         apr_time_t expiry, dt_slice_t *token)
 {
     const store_cookie_t *store = self;
 
+    (void)old;
     (void)expiry;
     return dt_seal(store->keys, DT_SEAL_SESSION, call, record, token);
 }

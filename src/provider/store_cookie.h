@@ -10,7 +10,7 @@
  * A store that seals each record for DT_SEAL_SESSION and the call's host with keys.
  *
  * load: APR_NOTFOUND for every token that does not open; one allocation, no lock, no system call.
- * save: the errors of dt_seal; expiry is not used, the record holds its own times.
+ * save: the errors of dt_seal; old and expiry are not used, the record holds its own times.
  * drop: there is nothing to forget. A copy of the token stays good until the session's end: who
  *       wants it dead sooner needs a revocation.
  *

@@ -103,11 +103,12 @@ static void drop_token(void *self, const char *token)
     CHECK(token && *token);
 }
 
-static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record, apr_time_t expiry,
-                         dt_slice_t *token)
+static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t old, dt_slice_t record,
+                         apr_time_t expiry, dt_slice_t *token)
 {
     world_t *w = self;
 
+    (void)old;
     (void)call;
     CHECK(record.len <= DT_SESSION_RECORD_MAX);
     CHECK(expiry > NOW);

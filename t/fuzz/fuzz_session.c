@@ -28,11 +28,12 @@ static apr_status_t load(void *self, const dt_call_t *call, dt_slice_t token, dt
     return APR_SUCCESS;
 }
 
-static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record, apr_time_t expiry,
-                         dt_slice_t *token)
+static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t old, dt_slice_t record,
+                         apr_time_t expiry, dt_slice_t *token)
 {
     shelf_t *shelf = self;
 
+    (void)old;
     (void)call;
     assert(expiry >= 0);
     shelf->same = dt_slice_equal(record, shelf->record);
@@ -104,7 +105,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_age(&session, &one);
 
     /* A record has one form: what was read is written as it was. */
-    rv = dt_session_save(&store, &call, &both, &session, &token);
+    rv = dt_session_save(&store, &call, &both, (dt_slice_t){0}, &session, &token);
     if (!sound) {
         assert(rv == APR_EINVAL);
     }

@@ -179,11 +179,12 @@ static inline apr_status_t load(void *self, const dt_call_t *call, dt_slice_t to
     return APR_SUCCESS;
 }
 
-static inline apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record,
-                                apr_time_t expiry, dt_slice_t *token)
+static inline apr_status_t save(void *self, const dt_call_t *call, dt_slice_t old,
+                                dt_slice_t record, apr_time_t expiry, dt_slice_t *token)
 {
     world_t *w = self;
 
+    (void)old;
     if (w->store_rv != APR_SUCCESS) {
         return w->store_rv;
     }

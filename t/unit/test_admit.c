@@ -16,11 +16,12 @@ typedef struct door_t {
     bool unaudited;
 } door_t;
 
-static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t record, apr_time_t expiry,
-                         dt_slice_t *token)
+static apr_status_t save(void *self, const dt_call_t *call, dt_slice_t old, dt_slice_t record,
+                         apr_time_t expiry, dt_slice_t *token)
 {
     door_t *d = self;
 
+    (void)old;
     assert_true(expiry > call->now);
     d->record = (dt_slice_t){apr_pmemdup(call->pool, record.data, record.len), record.len};
     *token = DT_SLICE("token");
@@ -238,6 +239,70 @@ static void a_session_that_is_not_saved_is_none(void **state)
     assert_int_equal(d->w->memory->audit_count, 0);
 }
 
+/* --- being brought up to date --- */
+
+static dt_session_t refreshed(door_t *d)
+{
+    dt_session_t session;
+
+    admit(d, &d->w->account);
+    session = session_of(d);
+    d->w->person.name = "Zhang San-Li";
+    d->w->person.email = "new@example.com";
+    dt_admit_refresh(&d->admit, d->w->pool, &d->w->person, &session);
+    return session;
+}
+
+static void a_refreshed_session_has_the_members_new_attributes_and_the_accounts_old_ones(
+    void **state)
+{
+    const dt_session_t session = refreshed(*state);
+    dt_slice_t rest = session.attributes;
+
+    assert_next(&rest, "name", "Zhang San-Li");
+    assert_next(&rest, "account.Dept", "42");
+    assert_next(&rest, "email", "new@example.com");
+    assert_next(&rest, "account.mail", "san@corp");
+    assert_int_equal(rest.len, 0);
+    assert_string_equal(session.user.data, "san");
+}
+
+static void a_refreshed_session_has_the_members_new_name_where_that_is_the_user(void **state)
+{
+    door_t *d = *state;
+
+    d->admit.remote_user = "email";
+    assert_string_equal(refreshed(d).user.data, "new@example.com");
+}
+
+static void a_refreshed_session_keeps_its_user_where_the_record_has_none(void **state)
+{
+    door_t *d = *state;
+    dt_session_t session;
+
+    d->admit.remote_user = "email";
+    admit(d, &d->w->account);
+    session = session_of(d);
+    d->w->person.email = NULL;
+    dt_admit_refresh(&d->admit, d->w->pool, &d->w->person, &session);
+    assert_string_equal(session.user.data, "zhang@example.com");
+}
+
+static void nobody_gets_the_attributes_of_another_person(void **state)
+{
+    door_t *d = *state;
+    dt_session_t session;
+    dt_slice_t before;
+
+    admit(d, &d->w->account);
+    session = session_of(d);
+    before = session.attributes;
+    d->w->person.user_id = "li";
+    d->w->person.name = "Li Si";
+    dt_admit_refresh(&d->admit, d->w->pool, &d->w->person, &session);
+    assert_true(dt_slice_equal(before, session.attributes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -252,6 +317,10 @@ int main(void)
         WITH_DOOR(a_sign_in_to_an_account_that_is_not_in_the_audit_is_none),
         WITH_DOOR(without_accounts_a_member_comes_in_and_the_log_knows),
         WITH_DOOR(a_session_that_is_not_saved_is_none),
+        WITH_DOOR(a_refreshed_session_has_the_members_new_attributes_and_the_accounts_old_ones),
+        WITH_DOOR(a_refreshed_session_has_the_members_new_name_where_that_is_the_user),
+        WITH_DOOR(a_refreshed_session_keeps_its_user_where_the_record_has_none),
+        WITH_DOOR(nobody_gets_the_attributes_of_another_person),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,11 +39,12 @@ static apr_status_t shelf_load(void *self, const dt_call_t *call, dt_slice_t tok
     return shelf->status;
 }
 
-static apr_status_t shelf_save(void *self, const dt_call_t *call, dt_slice_t record,
+static apr_status_t shelf_save(void *self, const dt_call_t *call, dt_slice_t old, dt_slice_t record,
                                apr_time_t expiry, dt_slice_t *token)
 {
     shelf_t *shelf = self;
 
+    (void)old;
     shelf->record = (dt_slice_t){apr_pmemdup(call->pool, record.data, record.len), record.len};
     shelf->expiry = expiry;
     *token = DT_SLICE("token");
@@ -88,7 +89,7 @@ static apr_status_t save(shelf_t *shelf, const dt_lifetimes_t *lifetimes, const 
 {
     dt_slice_t token;
 
-    return dt_session_save(&shelf->port, &shelf->call, lifetimes, s, &token);
+    return dt_session_save(&shelf->port, &shelf->call, lifetimes, (dt_slice_t){0}, s, &token);
 }
 
 static apr_status_t load(shelf_t *shelf, dt_session_t *session)

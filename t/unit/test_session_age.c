@@ -50,6 +50,30 @@ static void without_an_idle_time_a_session_is_never_due(void **state)
     assert_int_equal(dt_session_age(&session, &eight_only, NOW + 8 * HOUR), DT_AGE_DEAD);
 }
 
+static void a_session_is_due_whenever_its_person_is_to_be_looked_up_again(void **state)
+{
+    static const dt_lifetimes_t lifetimes = {8 * HOUR, 0, HOUR / 4};
+    dt_session_t session = begun();
+
+    (void)state;
+    assert_int_equal(dt_session_age(&session, &lifetimes, NOW + HOUR / 4 - 1), DT_AGE_FRESH);
+    assert_int_equal(dt_session_age(&session, &lifetimes, NOW + HOUR / 4), DT_AGE_DUE);
+    session.seen = NOW + HOUR / 4 + 1;
+    assert_int_equal(dt_session_age(&session, &lifetimes, NOW + HOUR / 2 - 1), DT_AGE_FRESH);
+    assert_true(dt_session_is_unchecked(&session, &lifetimes, NOW + HOUR / 2));
+    assert_int_equal(dt_session_age(&session, &lifetimes, NOW + HOUR / 2), DT_AGE_DUE);
+}
+
+static void a_renewal_between_two_lookups_needs_none(void **state)
+{
+    static const dt_lifetimes_t lifetimes = {8 * HOUR, 2 * HOUR, HOUR / 4};
+    const dt_session_t session = begun();
+
+    (void)state;
+    assert_int_equal(dt_session_age(&session, &lifetimes, NOW + HOUR / 4 - 1), DT_AGE_DUE);
+    assert_false(dt_session_is_unchecked(&session, &lifetimes, NOW + HOUR / 4 - 1));
+}
+
 static void a_session_from_a_clock_that_is_a_little_ahead_is_alive(void **state)
 {
     const apr_time_t earlier = NOW - DT_SESSION_AHEAD;
@@ -114,6 +138,8 @@ int main(void)
         cmocka_unit_test(a_session_dies_when_idle),
         cmocka_unit_test(a_session_is_due_after_a_tenth_of_the_idle_time),
         cmocka_unit_test(without_an_idle_time_a_session_is_never_due),
+        cmocka_unit_test(a_session_is_due_whenever_its_person_is_to_be_looked_up_again),
+        cmocka_unit_test(a_renewal_between_two_lookups_needs_none),
         cmocka_unit_test(a_session_from_a_clock_that_is_a_little_ahead_is_alive),
         cmocka_unit_test(a_session_that_begins_later_than_clocks_differ_is_dead),
         cmocka_unit_test(what_is_left_of_a_session_is_never_negative),

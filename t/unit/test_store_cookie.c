@@ -49,7 +49,8 @@ static dt_slice_t save(const site_t *site, dt_slice_t record)
 {
     dt_slice_t token = {NULL, 0};
 
-    assert_int_equal(site->store->save(site->store->plug.self, &site->call, record, NOW, &token),
+    assert_int_equal(site->store->save(site->store->plug.self, &site->call, (dt_slice_t){0}, record,
+                                       NOW, &token),
                      APR_SUCCESS);
     return token;
 }
@@ -125,7 +126,8 @@ static void attributes_within_their_budget_always_fit(void **state)
         session.attributes = dt_attributes_pack(site->call.pool, &attribute, 1, budget, &dropped);
         assert_int_equal(dropped, 0);
         assert_int_equal(session.attributes.len, budget);
-        assert_int_equal(dt_session_save(site->store, &site->call, &lifetimes, &session, &token),
+        assert_int_equal(dt_session_save(site->store, &site->call, &lifetimes, (dt_slice_t){0},
+                                         &session, &token),
                          APR_SUCCESS);
         assert_int_equal(dt_session_load(site->store, &site->call, token, &session), APR_SUCCESS);
         largest = token.len > largest ? token.len : largest;
@@ -178,7 +180,8 @@ static void a_session_goes_through_the_cookie_and_comes_back(void **state)
     dt_session_t loaded;
     dt_slice_t token;
 
-    assert_int_equal(dt_session_save(site->store, &site->call, &lifetimes, &session, &token),
+    assert_int_equal(dt_session_save(site->store, &site->call, &lifetimes, (dt_slice_t){0},
+                                     &session, &token),
                      APR_SUCCESS);
     assert_int_equal(dt_session_load(site->store, &site->call, token, &loaded), APR_SUCCESS);
     assert_string_equal(loaded.user.data, "zhangsan");
