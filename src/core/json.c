@@ -44,15 +44,34 @@ static const char *plain_string(const json_t *value)
     return text && strlen(text) == json_string_length(value) ? text : NULL;
 }
 
-const char *dt_json_text(apr_pool_t *pool, json_t *object, const char *name)
+static const char *read_text(apr_pool_t *pool, const json_t *value)
 {
-    json_t *value = dt_json_get(object, name);
     const char *text = plain_string(value);
 
     if (json_is_integer(value)) {
         return apr_psprintf(pool, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     }
     return text && *text ? apr_pstrdup(pool, text) : NULL;
+}
+
+const char *dt_json_text(apr_pool_t *pool, json_t *object, const char *name)
+{
+    return read_text(pool, dt_json_get(object, name));
+}
+
+const char *dt_json_id(apr_pool_t *pool, const json_t *value)
+{
+    const char *id = read_text(pool, value);
+
+    if (!id || strlen(id) > DT_JSON_ID_MAX) {
+        return NULL;
+    }
+    for (const char *c = id; *c; c++) {
+        if (apr_iscntrl(*c)) {
+            return NULL;
+        }
+    }
+    return id;
 }
 
 static bool read_number(const json_t *value, apr_int64_t *number)

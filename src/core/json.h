@@ -25,6 +25,11 @@ json_t *dt_json_get(json_t *object, const char *name);
  */
 const char *dt_json_text(apr_pool_t *pool, json_t *object, const char *name);
 
+#define DT_JSON_ID_MAX 256 /* bytes of a userid, unionId or corpId */
+
+/** An id: a text as above without controls; NULL when value is none, or too long. */
+const char *dt_json_id(apr_pool_t *pool, const json_t *value);
+
 /** A whole number, also written as a string; fallback when absent or something else. */
 apr_int64_t dt_json_number(json_t *object, const char *name, apr_int64_t fallback);
 

@@ -13,6 +13,7 @@ static int set_up(void **state)
 {
     static const char text[] =
         "{\"Text\":\"\xe4\xb8\xad\",\"empty\":\"\",\"null\":null,\"nul\":\"a\\u0000b\","
+        "\"tab\":\"a\\tb\","
         "\"int\":42,\"neg\":\"-7\",\"big\":\"99999999999999999999\",\"real\":1.5,\"hex\":\"0x1\","
         "\"plus\":\"+1\",\"tail\":\"1 "
         "\",\"minus\":\"-\",\"yes\":true,\"no\":false,\"yes_s\":\"True\","
@@ -110,6 +111,19 @@ static void a_text_is_a_string_or_a_whole_number(void **state)
     }
 }
 
+static void an_id_is_a_short_text_without_controls(void **state)
+{
+    static const char *const none[] = {"empty", "null", "nul", "tab",    "real",
+                                       "yes",   "list", "obj", "absent", NULL};
+    fixture_t *f = *state;
+
+    assert_string_equal(dt_json_id(f->pool, json_object_get(f->object, "Text")), "\xe4\xb8\xad");
+    assert_string_equal(dt_json_id(f->pool, json_object_get(f->object, "int")), "42");
+    for (const char *const *name = none; *name; name++) {
+        assert_row_text(*name, dt_json_id(f->pool, json_object_get(f->object, *name)), NULL);
+    }
+}
+
 static void a_number_may_be_a_string(void **state)
 {
     static const char *const none[] = {"text",  "empty", "null", "real", "hex",  "plus",   "tail",
@@ -169,6 +183,7 @@ int main(void)
         WITH_JSON(keys_match_in_any_case),
         WITH_JSON(the_exact_key_comes_first),
         WITH_JSON(a_text_is_a_string_or_a_whole_number),
+        WITH_JSON(an_id_is_a_short_text_without_controls),
         WITH_JSON(a_number_may_be_a_string),
         WITH_JSON(a_boolean_may_be_a_string_or_a_digit),
         WITH_JSON(what_is_no_boolean_is_absent),
