@@ -20,12 +20,13 @@ typedef struct ask_t {
     bool app_token;
 } ask_t;
 
-static const ask_t asks[] = {
+static const ask_t asks[DT_ASKED_CALLS] = {
     [DT_ASKED_USER_TOKEN] = {"userAccessToken", false, false},
     [DT_ASKED_ME] = {"users/me", false, false},
     [DT_ASKED_APP_TOKEN] = {"accessToken", false, false},
     [DT_ASKED_USER_ID] = {"getbyunionid", true, true},
     [DT_ASKED_MEMBER] = {"v2/user/get", true, true},
+    [DT_ASKED_FAILED_EVENTS] = {"get_call_back_failed_result", true, true},
 };
 
 const char *dt_asked_name(dt_asked_t asked)

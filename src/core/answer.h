@@ -9,18 +9,6 @@
 
 #include <jansson.h>
 
-/** DingTalk's calls that we use. */
-typedef enum dt_asked_t {
-    DT_ASKED_USER_TOKEN,
-    DT_ASKED_ME,
-    DT_ASKED_APP_TOKEN,
-    DT_ASKED_USER_ID,
-    DT_ASKED_MEMBER
-} dt_asked_t;
-
-/** The call's name in a log line, e.g. "getbyunionid". */
-const char *dt_asked_name(dt_asked_t asked);
-
 /** True when the call carries the app token, which can be renewed. */
 bool dt_asked_with_app_token(dt_asked_t asked);
 

@@ -15,6 +15,8 @@ typedef struct question_t {
     int *contact_type;
     apr_interval_time_t *lifetime;
     dt_member_t *member;
+    const char *const **events;
+    bool *more;
 } question_t;
 
 static void write_request(const dt_app_t *app, const dt_call_t *call, const question_t *q,
@@ -36,6 +38,11 @@ static void write_request(const dt_app_t *app, const dt_call_t *call, const ques
     case DT_ASKED_MEMBER:
         dt_wire_member(app, call, app_token, q->about, request);
         break;
+    case DT_ASKED_FAILED_EVENTS:
+        dt_wire_failed_events(app, call, app_token, request);
+        break;
+    case DT_ASKED_CALLS:
+        break;
     }
 }
 
@@ -53,6 +60,10 @@ static dt_answer_t read_reply(const dt_call_t *call, const question_t *q,
         return dt_wire_user_id_reply(call, response, q->text, q->contact_type, result);
     case DT_ASKED_MEMBER:
         return dt_wire_member_reply(call, response, q->member, result);
+    case DT_ASKED_FAILED_EVENTS:
+        return dt_wire_failed_events_reply(call, response, q->events, q->more, result);
+    case DT_ASKED_CALLS:
+        break;
     }
     *result = dt_result(DT_WHY_INTERNAL, NULL);
     return DT_ANSWER_FINAL;
@@ -74,6 +85,14 @@ static dt_result_t unanswered(const dt_call_t *call, dt_asked_t asked, apr_statu
                                       trouble ? trouble : "no reply", NULL));
 }
 
+static void count(const dt_client_t *client, dt_asked_t asked, bool answered,
+                  apr_interval_time_t took)
+{
+    if (client->meter) {
+        client->meter->called(client->meter->self, asked, answered, took);
+    }
+}
+
 /* Sends once. Request and reply, tokens and all, are gone with the pool when this returns. */
 static apr_status_t send_once(const dt_client_t *client, const dt_call_t *call, const question_t *q,
                               const char *app_token, dt_answer_t *answer, dt_result_t *result)
@@ -81,6 +100,7 @@ static apr_status_t send_once(const dt_client_t *client, const dt_call_t *call, 
     dt_http_request_t request;
     dt_http_response_t response = {0};
     dt_call_t inner = *call;
+    bool answered = false;
     apr_status_t rv;
 
     rv = apr_pool_create(&inner.pool, call->pool);
@@ -92,10 +112,12 @@ static apr_status_t send_once(const dt_client_t *client, const dt_call_t *call, 
     rv = client->http->perform(client->http->plug.self, &inner, &request, &response);
     if (rv == APR_SUCCESS) {
         *answer = read_reply(call, q, &response, result);
+        answered = *answer == DT_ANSWER_OK || result->what != DT_UNSURE;
     }
     else {
         *result = unanswered(call, q->asked, rv, response.trouble);
     }
+    count(client, q->asked, answered, response.took);
     apr_pool_destroy(inner.pool);
     return rv;
 }
@@ -109,7 +131,8 @@ static void ask_until_final(const dt_client_t *client, const dt_call_t *call, co
     const dt_tokens_t *tokens = client->tokens;
     dt_answer_t answer = DT_ANSWER_FINAL;
     bool renewed = false;
-    bool retried = q->asked == DT_ASKED_USER_TOKEN; /* a code is good once */
+    /* A code is good once, and so is the list of failed pushes. */
+    bool retried = q->asked == DT_ASKED_USER_TOKEN || q->asked == DT_ASKED_FAILED_EVENTS;
 
     for (;;) {
         const char *app_token = NULL;
@@ -192,6 +215,14 @@ apr_status_t dt_client_member(const dt_client_t *client, const dt_call_t *call, 
                               dt_member_t *member, dt_result_t *result)
 {
     question_t q = {.asked = DT_ASKED_MEMBER, .about = user_id, .member = member};
+
+    return ask(client, call, &q, result);
+}
+
+apr_status_t dt_client_failed_events(const dt_client_t *client, const dt_call_t *call,
+                                     const char *const **events, bool *more, dt_result_t *result)
+{
+    question_t q = {.asked = DT_ASKED_FAILED_EVENTS, .events = events, .more = more};
 
     return ask(client, call, &q, result);
 }

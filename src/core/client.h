@@ -7,11 +7,23 @@
 #include "core/ports.h"
 #include "core/wire.h"
 
+/** Counts what was asked of DingTalk. Any thread; never fails. */
+typedef struct dt_meter_t {
+    void *self;
+    /**
+     * One request has ended.
+     * @param answered what the caller asked was told, or DingTalk's own "no"; false: it could not be
+     *                 found out
+     */
+    void (*called)(void *self, dt_asked_t asked, bool answered, apr_interval_time_t took);
+} dt_meter_t;
+
 /** How one app talks to DingTalk. Read-only; any thread. */
 typedef struct dt_client_t {
     const dt_app_t *app;
     const dt_http_t *http;
     const dt_tokens_t *tokens;
+    const dt_meter_t *meter; /* or NULL */
 } dt_client_t;
 
 /**
@@ -39,5 +51,14 @@ apr_status_t dt_client_user_id(const dt_client_t *client, const dt_call_t *call,
 /** The member record of this corp. */
 apr_status_t dt_client_member(const dt_client_t *client, const dt_call_t *call, const char *user_id,
                               dt_member_t *member, dt_result_t *result);
+
+/**
+ * Events that could not be pushed, at most 200, oldest first. DingTalk forgets them when it is asked
+ * the next time: they must be kept before that.
+ * @param events their texts, for dt_event_read; up to NULL
+ * @param more   there are others: ask again
+ */
+apr_status_t dt_client_failed_events(const dt_client_t *client, const dt_call_t *call,
+                                     const char *const **events, bool *more, dt_result_t *result);
 
 #endif

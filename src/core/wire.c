@@ -8,56 +8,13 @@
 #include "core/phone.h"
 #include "core/url.h"
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ID_MAX 256               /* bytes of a userid, unionId or corpId */
 #define LIFETIME_DEFAULT 7200    /* seconds */
 #define LIFETIME_MAX (24 * 3600) /* seconds */
-
-/* --- member attributes --- */
-
-const char *const dt_member_attributes[] = {"name",           "mobile", "email",  "org_email",
-                                            "job_number",     "title",  "avatar", "dept_ids",
-                                            "manager_userid", NULL};
-
-const char **dt_member_slot(dt_member_t *member, const char *name)
-{
-    const struct {
-        const char *name;
-        const char **slot;
-    } rows[] = {
-        {"userid", &member->user_id},
-        {"unionid", &member->union_id},
-        {"name", &member->name},
-        {"mobile", &member->mobile},
-        {"email", &member->email},
-        {"org_email", &member->org_email},
-        {"job_number", &member->job_number},
-        {"title", &member->title},
-        {"avatar", &member->avatar},
-        {"dept_ids", &member->dept_ids},
-        {"manager_userid", &member->manager_userid},
-    };
-
-    for (apr_size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        if (strcmp(rows[i].name, name) == 0) {
-            return rows[i].slot;
-        }
-    }
-    return NULL;
-}
-
-const char *dt_member_attribute(const dt_member_t *member, const char *name)
-{
-    dt_member_t copy = *member;
-    const char **slot = dt_member_slot(&copy, name);
-
-    return slot ? *slot : NULL;
-}
 
 /* --- requests --- */
 
@@ -96,12 +53,12 @@ static void add_api_token(apr_pool_t *pool, dt_http_request_t *request, const ch
     add_header(request, "x-acs-dingtalk-access-token", apr_pstrdup(pool, token));
 }
 
-static void begin_oapi(const dt_app_t *app, const dt_call_t *call, const char *path,
-                       const char *app_token, dt_http_request_t *request)
+static void begin_oapi(const dt_app_t *app, const dt_call_t *call, const char *method,
+                       const char *path, const char *app_token, dt_http_request_t *request)
 {
     const char *url = apr_pstrcat(call->pool, app->oapi_url, path, NULL);
 
-    begin(request, "POST", dt_url_add(call->pool, url, "access_token", app_token));
+    begin(request, method, dt_url_add(call->pool, url, "access_token", app_token));
 }
 
 void dt_wire_user_token(const dt_app_t *app, const dt_call_t *call, const char *code,
@@ -131,15 +88,21 @@ void dt_wire_app_token(const dt_app_t *app, const dt_call_t *call, dt_http_reque
 void dt_wire_user_id(const dt_app_t *app, const dt_call_t *call, const char *app_token,
                      const char *union_id, dt_http_request_t *request)
 {
-    begin_oapi(app, call, "/topapi/user/getbyunionid", app_token, request);
+    begin_oapi(app, call, "POST", "/topapi/user/getbyunionid", app_token, request);
     set_body(call->pool, request, json_pack("{s:s}", "unionid", union_id));
 }
 
 void dt_wire_member(const dt_app_t *app, const dt_call_t *call, const char *app_token,
                     const char *user_id, dt_http_request_t *request)
 {
-    begin_oapi(app, call, "/topapi/v2/user/get", app_token, request);
+    begin_oapi(app, call, "POST", "/topapi/v2/user/get", app_token, request);
     set_body(call->pool, request, json_pack("{s:s,s:s}", "userid", user_id, "language", "zh_CN"));
+}
+
+void dt_wire_failed_events(const dt_app_t *app, const dt_call_t *call, const char *app_token,
+                           dt_http_request_t *request)
+{
+    begin_oapi(app, call, "GET", "/call_back/get_call_back_failed_result", app_token, request);
 }
 
 /* --- fields of replies --- */
@@ -153,20 +116,9 @@ static bool is_given(json_t *object, const char *name)
            !(json_is_string(value) && json_string_length(value) == 0);
 }
 
-/* An id, or NULL when it is absent, too long or holds a control. */
 static const char *read_id(apr_pool_t *pool, json_t *object, const char *name)
 {
-    const char *id = dt_json_text(pool, object, name);
-
-    if (!id || strlen(id) > ID_MAX) {
-        return NULL;
-    }
-    for (const char *c = id; *c; c++) {
-        if (apr_iscntrl(*c)) {
-            return NULL;
-        }
-    }
-    return id;
+    return dt_json_id(pool, dt_json_get(object, name));
 }
 
 /* An id that may be absent; false when it is there and odd. */
@@ -381,6 +333,46 @@ dt_answer_t dt_wire_member_reply(const dt_call_t *call, const dt_http_response_t
     }
     else {
         *member = found;
+    }
+    json_decref(reply);
+    return answer;
+}
+
+/* The texts of a list's elements, up to NULL. Sorted, so that one event has one text. */
+static const char *const *read_events(apr_pool_t *pool, const json_t *list)
+{
+    const char **texts = apr_pcalloc(pool, (json_array_size(list) + 1) * sizeof(*texts));
+    const json_t *event;
+    apr_size_t i;
+
+    json_array_foreach(list, i, event) {
+        char *text = json_dumps(event, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+
+        texts[i] = apr_pstrdup(pool, text ? text : "");
+        free(text);
+    }
+    return texts;
+}
+
+dt_answer_t dt_wire_failed_events_reply(const dt_call_t *call, const dt_http_response_t *response,
+                                        const char *const **events, bool *more, dt_result_t *result)
+{
+    json_t *reply;
+    const json_t *list;
+    dt_answer_t answer = dt_answer(call, DT_ASKED_FAILED_EVENTS, response, &reply, result);
+
+    if (answer != DT_ANSWER_OK) {
+        return answer;
+    }
+    list = dt_json_get(reply, "failed_list");
+    if (!json_is_array(list) && is_given(reply, "failed_list")) {
+        answer =
+            dt_answer_odd(call, DT_ASKED_FAILED_EVENTS, response, reply, "failed_list", result);
+    }
+    else {
+        *events = read_events(call->pool, list);
+        /* Who is told that there are others, but gets none, must not ask for ever. */
+        *more = **events && dt_json_bool(reply, "has_more") == DT_TRUE;
     }
     json_decref(reply);
     return answer;

@@ -6,6 +6,20 @@
 #include "core/dt.h"
 #include "core/ports.h"
 
+/** DingTalk's calls that we use. */
+typedef enum dt_asked_t {
+    DT_ASKED_USER_TOKEN,
+    DT_ASKED_ME,
+    DT_ASKED_APP_TOKEN,
+    DT_ASKED_USER_ID,
+    DT_ASKED_MEMBER,
+    DT_ASKED_FAILED_EVENTS,
+    DT_ASKED_CALLS
+} dt_asked_t;
+
+/** The call's name in a log line, e.g. "getbyunionid". */
+const char *dt_asked_name(dt_asked_t asked);
+
 /** One DingTalk app in one corp, as the administrator configured it. Read-only. */
 typedef struct dt_app_t {
     const char *client_id;
@@ -57,8 +71,9 @@ const char **dt_member_slot(dt_member_t *member, const char *name);
  * The requests. Each fills request from call->pool; url and body hold secrets.
  * Sources: DingTalk's open platform documentation, "Obtain user token" (userAccessToken),
  * "Retrieve user information" (contact/users/me), "Obtain the access token of an internal app"
- * (accessToken), "Query a user by the union ID" (topapi/user/getbyunionid) and "Query user
- * details" (topapi/v2/user/get).
+ * (accessToken), "Query a user by the union ID" (topapi/user/getbyunionid), "Query user
+ * details" (topapi/v2/user/get) and "Obtain the failed callback results"
+ * (call_back/get_call_back_failed_result).
  */
 void dt_wire_user_token(const dt_app_t *app, const dt_call_t *call, const char *code,
                         dt_http_request_t *request);
@@ -69,6 +84,8 @@ void dt_wire_user_id(const dt_app_t *app, const dt_call_t *call, const char *app
                      const char *union_id, dt_http_request_t *request);
 void dt_wire_member(const dt_app_t *app, const dt_call_t *call, const char *app_token,
                     const char *user_id, dt_http_request_t *request);
+void dt_wire_failed_events(const dt_app_t *app, const dt_call_t *call, const char *app_token,
+                           dt_http_request_t *request);
 
 /**
  * The replies. Every text is copied to call->pool. A reply that is not JSON, not of the promised
@@ -88,5 +105,16 @@ dt_answer_t dt_wire_user_id_reply(const dt_call_t *call, const dt_http_response_
                                   const char **user_id, int *contact_type, dt_result_t *result);
 dt_answer_t dt_wire_member_reply(const dt_call_t *call, const dt_http_response_t *response,
                                  dt_member_t *member, dt_result_t *result);
+dt_answer_t dt_wire_failed_events_reply(const dt_call_t *call, const dt_http_response_t *response,
+                                        const char *const **events, bool *more,
+                                        dt_result_t *result);
+
+/**
+ * A member record as text and back, to be remembered: JSON with the attributes it has. Two records
+ * have the same text exactly when all of them are the same.
+ * @return APR_EINVAL when text is none
+ */
+const char *dt_member_text(apr_pool_t *pool, const dt_member_t *member);
+apr_status_t dt_member_read(apr_pool_t *pool, const char *text, dt_member_t *member);
 
 #endif

@@ -332,10 +332,9 @@ leave:
     return rv;
 }
 
-static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_request_t *request,
+static apr_status_t attempt(port_t *port, const dt_call_t *call, const dt_http_request_t *request,
                             dt_http_response_t *response)
 {
-    port_t *port = self;
     reply_t reply = {.call = call, .max = port->limits.max_reply};
     void *curl = NULL;
     apr_status_t rv;
@@ -364,6 +363,18 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
         /* Its connection may be in any state. */
         apr_reslist_invalidate(port->handles, curl);
     }
+    return rv;
+}
+
+/* Waiting for a handle counts. */
+static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_request_t *request,
+                            dt_http_response_t *response)
+{
+    const apr_time_t began = apr_time_now();
+    const apr_status_t rv = attempt(self, call, request, response);
+    const apr_interval_time_t took = apr_time_now() - began;
+
+    response->took = took > 0 ? took : 0; /* the clock may have been set back */
     return rv;
 }
 

@@ -19,6 +19,8 @@ typedef struct outputs_t {
     int contact_type;
     apr_interval_time_t lifetime;
     dt_member_t member;
+    const char *const *events;
+    bool more;
 } outputs_t;
 
 static void must(bool condition)
@@ -64,6 +66,29 @@ static void must_be_member(const dt_member_t *member)
     }
 }
 
+/* A record that was remembered is the one that was read. */
+static void must_be_remembered(apr_pool_t *pool, const dt_member_t *member)
+{
+    const char *text = dt_member_text(pool, member);
+    dt_member_t again;
+
+    must(dt_member_read(pool, text, &again) == APR_SUCCESS);
+    must(strcmp(dt_member_text(pool, &again), text) == 0);
+    must(again.active == member->active && again.disabled == member->disabled);
+}
+
+/* JSON, each on its own, so that it can be kept and read by whoever works it off. */
+static void must_be_events(const char *const *events, bool more)
+{
+    must(events && (*events || !more));
+    for (; *events; events++) {
+        json_t *event = json_loads(*events, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+
+        must(event != NULL);
+        json_decref(event);
+    }
+}
+
 static dt_answer_t read_reply(const dt_call_t *call, dt_asked_t asked,
                               const dt_http_response_t *response, outputs_t *out,
                               dt_result_t *result)
@@ -78,12 +103,15 @@ static dt_answer_t read_reply(const dt_call_t *call, dt_asked_t asked,
     case DT_ASKED_USER_ID:
         return dt_wire_user_id_reply(call, response, &out->id, &out->contact_type, result);
     case DT_ASKED_MEMBER:
+        return dt_wire_member_reply(call, response, &out->member, result);
+    case DT_ASKED_FAILED_EVENTS:
+    case DT_ASKED_CALLS:
         break;
     }
-    return dt_wire_member_reply(call, response, &out->member, result);
+    return dt_wire_failed_events_reply(call, response, &out->events, &out->more, result);
 }
 
-static void check_outputs(dt_asked_t asked, const outputs_t *out)
+static void check_outputs(const dt_call_t *call, dt_asked_t asked, const outputs_t *out)
 {
     switch (asked) {
     case DT_ASKED_USER_TOKEN:
@@ -105,6 +133,12 @@ static void check_outputs(dt_asked_t asked, const outputs_t *out)
         break;
     case DT_ASKED_MEMBER:
         must_be_member(&out->member);
+        must_be_remembered(call->pool, &out->member);
+        break;
+    case DT_ASKED_FAILED_EVENTS:
+        must_be_events(out->events, out->more);
+        break;
+    case DT_ASKED_CALLS:
         break;
     }
 }
@@ -136,14 +170,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     apr_initialize();
     apr_pool_create(&call.pool, NULL);
     memset(&out, 0, sizeof(out));
-    asked = (dt_asked_t)(data[0] % (DT_ASKED_MEMBER + 1));
+    asked = (dt_asked_t)(data[0] % DT_ASKED_CALLS);
     response.status = data[1] < 128 ? 200 : (data[1] - 128) * 5;
     response.body.len = size - 2;
     response.body.data = apr_pstrmemdup(call.pool, (const char *)data + 2, size - 2);
     answer = read_reply(&call, asked, &response, &out, &result);
     if (answer == DT_ANSWER_OK) {
         must(response.status >= 200 && response.status < 300);
-        check_outputs(asked, &out);
+        check_outputs(&call, asked, &out);
     }
     else {
         must(memcmp(&out, &untouched, sizeof(out)) == 0);

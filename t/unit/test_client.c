@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #define TURNS 8
+#define TOOK 1234 /* the first request */
 
 #define BUSY "{\"errcode\":-1}"
 #define REFUSED "{\"errcode\":88,\"sub_code\":\"40014\"}"
@@ -13,6 +14,7 @@
 #define NEW_TOKEN "{\"accessToken\":\"new\"}"
 #define ZHANG "{\"errcode\":0,\"result\":{\"userid\":\"zhang\",\"contact_type\":0}}"
 #define RECORD "{\"errcode\":0,\"result\":{\"userid\":\"zhang\",\"active\":true}}"
+#define FAILED "{\"errcode\":0,\"failed_list\":[{\"a\":1}],\"has_more\":true}"
 
 #define NEW_TOKEN_URL "http://api/v1.0/oauth2/accessToken"
 #define USER_ID_URL "http://oapi/topapi/user/getbyunionid?access_token="
@@ -33,6 +35,7 @@ typedef struct end_t {
 /* What happened on the way. */
 typedef struct trail_t {
     int sent;
+    int answered;        /* of those, as the meter was told */
     int fetched;         /* app tokens */
     const char *dropped; /* the app token that the store was told to forget */
     const char *kept;    /* the one that it holds in the end */
@@ -62,7 +65,10 @@ typedef struct world_t {
     dt_app_t app;
     dt_client_t client;
     dt_call_t call;
+    dt_meter_t meter;
     int sent;
+    int counted;
+    int answered;
     const char *urls[TURNS];
     const char *held; /* the token store's token */
     int fetched;
@@ -92,7 +98,18 @@ static apr_status_t perform(void *self, const dt_call_t *call, const dt_http_req
     response->status = script->status ? script->status : 200;
     response->body = dt_slice(apr_pstrdup(call->pool, script->replies[turn]));
     response->trouble = "it broke";
+    response->took = TOOK + turn;
     return script->no_reply;
+}
+
+static void called(void *self, dt_asked_t asked, bool answered, apr_interval_time_t took)
+{
+    world_t *world = self;
+
+    assert_non_null(strstr(world->urls[world->counted], dt_asked_name(asked)));
+    assert_int_equal(took, TOOK + world->counted);
+    world->counted++;
+    world->answered += answered ? 1 : 0;
 }
 
 static apr_status_t get_token(void *self, const dt_call_t *call, dt_token_fetch_t *fetch,
@@ -141,7 +158,8 @@ static int set_up(void **state)
                             .login_url = "http://login",
                             .api_url = "http://api",
                             .oapi_url = "http://oapi"};
-    world->client = (dt_client_t){&world->app, &world->http, &world->tokens};
+    world->meter = (dt_meter_t){world, called};
+    world->client = (dt_client_t){&world->app, &world->http, &world->tokens, &world->meter};
     world->call = (dt_call_t){.pool = pool, .now = NOW, .host = "h"};
     world->held = world->script->first ? NULL : "held";
     *state = world;
@@ -169,6 +187,28 @@ static apr_status_t user_token(world_t *world, const char **told, dt_result_t *r
     const char *corp;
 
     return dt_client_user_token(&world->client, &world->call, "c", told, &corp, result);
+}
+
+static apr_status_t failed_events(world_t *world, const char **told, dt_result_t *result)
+{
+    const char *const *events = NULL;
+    bool more = false;
+    apr_status_t rv = dt_client_failed_events(&world->client, &world->call, &events, &more, result);
+
+    assert_int_equal(more, events != NULL);
+    *told = events ? events[0] : NULL;
+    return rv;
+}
+
+/* A question that nobody counts. */
+static apr_status_t unmetered(world_t *world, const char **told, dt_result_t *result)
+{
+    apr_status_t rv;
+
+    world->client.meter = NULL;
+    rv = user_id(world, told, result);
+    world->counted = world->sent;
+    return rv;
 }
 
 /* From the code to the member record. */
@@ -203,21 +243,33 @@ static const conversation_t conversations[] = {
      .replies = {"{\"accessToken\":\"ut\",\"corpId\":\"corp\"}", "{\"unionId\":\"uNion\"}", ZHANG,
                  RECORD},
      .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
-     .trail = {.sent = 4, .kept = "held"},
+     .trail = {.sent = 4, .answered = 4, .kept = "held"},
      .urls = {[3] = "http://oapi/topapi/v2/user/get?access_token=held"}},
+    {.name = "the_failed_pushes_are_asked_for_with_the_app_token",
+     .ask = failed_events,
+     .first = true,
+     .replies = {NEW_TOKEN, REFUSED, NEW_TOKEN, FAILED},
+     .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "{\"a\":1}"},
+     .trail = {.sent = 4, .answered = 3, .fetched = 2, .dropped = "new", .kept = "new"},
+     .urls = {[3] = "http://oapi/call_back/get_call_back_failed_result?access_token=new"}},
+    {.name = "a_question_may_be_asked_without_a_meter",
+     .ask = unmetered,
+     .replies = {ZHANG},
+     .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
+     .trail = {.sent = 1, .kept = "held"}},
     {.name = "the_app_token_is_fetched_when_there_is_none",
      .ask = user_id,
      .first = true,
      .replies = {"{\"accessToken\":\"new\",\"expireIn\":60}", ZHANG},
      .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
-     .trail = {.sent = 2, .fetched = 1, .kept = "new"},
+     .trail = {.sent = 2, .answered = 2, .fetched = 1, .kept = "new"},
      .lifetime = APR_USEC_PER_SEC * 60,
      .urls = {NEW_TOKEN_URL, USER_ID_URL "new"}},
     {.name = "a_busy_reply_is_asked_for_once_more",
      .ask = user_id,
      .replies = {BUSY, ZHANG},
      .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
-     .trail = {.sent = 2, .kept = "held"}},
+     .trail = {.sent = 2, .answered = 1, .kept = "held"}},
     {.name = "a_busy_reply_is_not_asked_for_twice_more",
      .ask = user_id,
      .replies = {BUSY, BUSY, ZHANG},
@@ -233,29 +285,29 @@ static const conversation_t conversations[] = {
      .ask = user_id,
      .replies = {REFUSED, NEW_TOKEN, ZHANG},
      .end = {APR_SUCCESS, DT_SIGNED_IN, DT_WHY_SIGNED_IN, "zhang"},
-     .trail = {.sent = 3, .fetched = 1, .dropped = "held", .kept = "new"},
+     .trail = {.sent = 3, .answered = 2, .fetched = 1, .dropped = "held", .kept = "new"},
      .urls = {[2] = USER_ID_URL "new"}},
     {.name = "a_new_app_token_that_is_refused_too_ends_it",
      .ask = user_id,
      .replies = {REFUSED, NEW_TOKEN, REFUSED, ZHANG},
      .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_APP_CREDENTIALS, NULL},
-     .trail = {.sent = 3, .fetched = 1, .dropped = "held", .kept = "new"}},
+     .trail = {.sent = 3, .answered = 1, .fetched = 1, .dropped = "held", .kept = "new"}},
     {.name = "renewing_and_repeating_each_happen_once",
      .ask = user_id,
      .replies = {BUSY, REFUSED, NEW_TOKEN, BUSY, ZHANG},
      .end = {APR_EGENERAL, DT_UNSURE, DT_WHY_BUSY, NULL},
-     .trail = {.sent = 4, .fetched = 1, .dropped = "held", .kept = "new"}},
+     .trail = {.sent = 4, .answered = 1, .fetched = 1, .dropped = "held", .kept = "new"}},
     {.name = "a_clear_no_is_no_error",
      .ask = user_id,
      .replies = {STRANGER, ZHANG},
      .end = {APR_SUCCESS, DT_DENIED, DT_WHY_STRANGER, NULL},
-     .trail = {.sent = 1, .kept = "held"}},
+     .trail = {.sent = 1, .answered = 1, .kept = "held"}},
     {.name = "a_spent_code_is_no_error",
      .ask = user_token,
      .status = 400,
      .replies = {"{\"code\":\"invalidParameter.authCode.notFound\"}"},
      .end = {APR_SUCCESS, DT_AGAIN, DT_WHY_CODE_SPENT, NULL},
-     .trail = {.sent = 1, .kept = "held"}},
+     .trail = {.sent = 1, .answered = 1, .kept = "held"}},
     {.name = "a_call_that_takes_too_long_is_not_repeated",
      .ask = user_id,
      .no_reply = APR_TIMEUP,
@@ -298,7 +350,7 @@ static const conversation_t conversations[] = {
      .first = true,
      .replies = {STOPPED, ZHANG},
      .end = {APR_SUCCESS, DT_DENIED, DT_WHY_APP_STOPPED, NULL},
-     .trail = {.sent = 1, .fetched = 1}},
+     .trail = {.sent = 1, .answered = 1, .fetched = 1}},
 };
 
 static void the_conversation_ends_so(void **state)
@@ -316,6 +368,8 @@ static void the_conversation_ends_so(void **state)
     }
     assert_row_text("what we are told", told, expected->end.told);
     assert_row_int("requests sent", world->sent, expected->trail.sent);
+    assert_row_int("requests counted", world->counted, expected->trail.sent);
+    assert_row_int("of those answered", world->answered, expected->trail.answered);
     assert_row_int("app tokens fetched", world->fetched, expected->trail.fetched);
     assert_row_text("app token dropped", world->dropped, expected->trail.dropped);
     assert_row_text("app token kept", world->held, expected->trail.kept);

@@ -163,6 +163,98 @@ static void every_attribute_has_its_value(void **state)
     assert_null(dt_member_attribute(&member, "active"));
 }
 
+/* --- as text --- */
+
+static const dt_member_t whole = {.user_id = "z\"",
+                                  .union_id = "u",
+                                  .name = "å¼ ",
+                                  .mobile = "+8613800138000",
+                                  .email = "e@x",
+                                  .org_email = "o@x",
+                                  .job_number = "007",
+                                  .title = "T",
+                                  .avatar = "https://a/?b&c",
+                                  .dept_ids = "1,23",
+                                  .manager_userid = "m",
+                                  .active = true,
+                                  .disabled = true};
+
+static void assert_same_member(const char *row, dt_member_t *a, dt_member_t *b)
+{
+    assert_row_text(row, a->user_id, b->user_id);
+    assert_row_text(row, a->union_id, b->union_id);
+    for (const char *const *name = dt_member_attributes; *name; name++) {
+        assert_row_text(row, *dt_member_slot(a, *name), *dt_member_slot(b, *name));
+    }
+    assert_row_int(row, a->active, b->active);
+    assert_row_int(row, a->disabled, b->disabled);
+}
+
+static void a_record_is_the_same_after_being_a_text(void **state)
+{
+    dt_member_t rows[] = {whole, {.user_id = "z"}, {.user_id = "z", .active = true}};
+
+    for (apr_size_t i = 0; i < ROWS(rows); i++) {
+        const char *text = dt_member_text(*state, &rows[i]);
+        dt_member_t member;
+        assert_row_int(text, dt_member_read(*state, text, &member), APR_SUCCESS);
+        assert_same_member(text, &member, &rows[i]);
+    }
+}
+
+static void the_text_holds_what_the_record_has(void **state)
+{
+    const dt_member_t member = {.user_id = "z", .dept_ids = "1,2", .active = true};
+
+    assert_string_equal(dt_member_text(*state, &member),
+                        "{\"active\":true,\"dept_ids\":\"1,2\",\"disable_status\":false,"
+                        "\"userid\":\"z\"}");
+}
+
+static void every_difference_of_records_is_one_of_their_texts(void **state)
+{
+    const char *text = dt_member_text(*state, &whole);
+    dt_member_t other = whole;
+
+    assert_string_equal(dt_member_text(*state, &other), text);
+    for (const char *const *name = dt_member_attributes; *name; name++) {
+        other = whole;
+        *dt_member_slot(&other, *name) = NULL;
+        assert_string_not_equal(dt_member_text(*state, &other), text);
+        *dt_member_slot(&other, *name) = "else";
+        assert_string_not_equal(dt_member_text(*state, &other), text);
+    }
+    other = whole;
+    other.union_id = "else";
+    assert_string_not_equal(dt_member_text(*state, &other), text);
+    other = whole;
+    other.active = false;
+    assert_string_not_equal(dt_member_text(*state, &other), text);
+    other = whole;
+    other.disabled = false;
+    assert_string_not_equal(dt_member_text(*state, &other), text);
+}
+
+static void a_text_without_userid_is_no_record(void **state)
+{
+    static const char *const texts[] = {
+        "", "x", "[]", "{}", "{\"userid\":\"\"}", "{\"name\":\"n\",\"active\":true}", NULL};
+    dt_member_t member;
+
+    for (const char *const *text = texts; *text; text++) {
+        assert_row_int(*text, dt_member_read(*state, *text, &member), APR_EINVAL);
+    }
+}
+
+static void a_text_that_does_not_say_active_is_of_nobody_active(void **state)
+{
+    dt_member_t member;
+
+    assert_int_equal(dt_member_read(*state, "{\"userid\":\"z\"}", &member), APR_SUCCESS);
+    assert_false(member.active);
+    assert_true(member.disabled);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +264,11 @@ int main(void)
         WITH_CALL(an_inactive_member_is_an_answer),
         WITH_CALL(a_mobile_is_e164_or_nothing),
         WITH_CALL(every_attribute_has_its_value),
+        WITH_POOL(a_record_is_the_same_after_being_a_text),
+        WITH_POOL(the_text_holds_what_the_record_has),
+        WITH_POOL(every_difference_of_records_is_one_of_their_texts),
+        WITH_POOL(a_text_without_userid_is_no_record),
+        WITH_POOL(a_text_that_does_not_say_active_is_of_nobody_active),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

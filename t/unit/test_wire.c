@@ -49,6 +49,15 @@ static dt_answer_t user_token(const dt_call_t *call, const dt_http_response_t *r
     return answer;
 }
 
+static dt_answer_t failed_events(const dt_call_t *call, const dt_http_response_t *response,
+                                 dt_result_t *result)
+{
+    const char *const *events;
+    bool more;
+
+    return dt_wire_failed_events_reply(call, response, &events, &more, result);
+}
+
 /* --- requests --- */
 
 static void the_code_is_sent_as_json(void **state)
@@ -104,6 +113,18 @@ static void the_app_token_travels_encoded_in_the_query(void **state)
     assert_string_equal(request.url,
                         "https://oapi.example/base/topapi/v2/user/get?access_token=tok");
     assert_string_equal(request.body.data, "{\"userid\":\"zhang\",\"language\":\"zh_CN\"}");
+}
+
+static void the_failed_pushes_are_asked_for_without_a_body(void **state)
+{
+    dt_http_request_t request;
+
+    dt_wire_failed_events(&app, *state, "to/k", &request);
+    assert_string_equal(request.method, "GET");
+    assert_string_equal(request.url, "https://oapi.example/base/call_back/"
+                                     "get_call_back_failed_result?access_token=to%2Fk");
+    assert_null(request.headers[0].name);
+    assert_int_equal(request.body.len, 0);
 }
 
 static void a_text_that_is_not_utf8_sends_an_empty_object(void **state)
@@ -290,6 +311,58 @@ static void an_id_may_have_256_bytes_and_no_more(void **state)
                            DT_ANSWER_FINAL, DT_WHY_UNINTELLIGIBLE, NULL});
 }
 
+static void each_failed_push_is_a_text_of_its_own(void **state)
+{
+    dt_http_response_t response =
+        response_of(200,
+                    "{\"errcode\":0,\"has_more\":true,\"failed_list\":["
+                    "{\"userid\":[\"a\"], \"call_back_tag\":\"user_leave_org\",\"event_time\":5},"
+                    "{\"b\":{\"z\":\"å¼ \",\"y\":\"\\u0000\"}},7,\"text\"]}");
+    const char *const *events = NULL;
+    bool more = false;
+    dt_result_t result;
+
+    assert_int_equal(dt_wire_failed_events_reply(*state, &response, &events, &more, &result),
+                     DT_ANSWER_OK);
+    assert_true(more);
+    assert_string_equal(events[0], "{\"call_back_tag\":\"user_leave_org\",\"event_time\":5,"
+                                   "\"userid\":[\"a\"]}");
+    assert_string_equal(events[1], "{\"b\":{\"y\":\"\\u0000\",\"z\":\"å¼ \"}}");
+    assert_string_equal(events[2], "7");
+    assert_string_equal(events[3], "\"text\"");
+    assert_null(events[4]);
+}
+
+static void without_failed_pushes_there_are_no_others_either(void **state)
+{
+    static const char *const replies[] = {
+        "{\"errcode\":0}", "{\"errcode\":0,\"failed_list\":null,\"has_more\":true}",
+        "{\"errcode\":0,\"failed_list\":[],\"has_more\":true}",
+        "{\"errcode\":\"0\",\"failed_list\":\"\",\"has_more\":false}", NULL};
+
+    for (const char *const *body = replies; *body; body++) {
+        dt_http_response_t response = response_of(200, *body);
+        const char *const *events = NULL;
+        bool more = true;
+        dt_result_t result;
+        assert_row_int(*body,
+                       dt_wire_failed_events_reply(*state, &response, &events, &more, &result),
+                       DT_ANSWER_OK);
+        assert_row_true(*body, events && !*events && !more);
+    }
+}
+
+static void an_odd_list_of_failed_pushes_is_no_answer(void **state)
+{
+    static const char *const replies[] = {"{\"errcode\":0,\"failed_list\":{}}",
+                                          "{\"errcode\":0,\"failed_list\":\"[]\"}",
+                                          "{\"errcode\":0,\"failed_list\":0}", NULL};
+    reply_t expected = unintelligible(200);
+
+    expected.detail = "get_call_back_failed_result: HTTP 200, no usable failed_list";
+    assert_replies(*state, failed_events, replies, expected);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,6 +370,7 @@ int main(void)
         WITH_CALL(the_user_token_travels_in_its_header),
         WITH_CALL(the_app_asks_for_its_token),
         WITH_CALL(the_app_token_travels_encoded_in_the_query),
+        WITH_CALL(the_failed_pushes_are_asked_for_without_a_body),
         WITH_CALL(a_text_that_is_not_utf8_sends_an_empty_object),
         WITH_CALL(a_user_token_reply_is_read),
         WITH_CALL(a_user_token_may_come_without_organisation),
@@ -308,6 +382,9 @@ int main(void)
         WITH_CALL(a_userid_comes_with_its_kind_of_contact),
         WITH_CALL(a_userid_without_its_kind_of_contact_is_no_answer),
         WITH_CALL(an_id_may_have_256_bytes_and_no_more),
+        WITH_CALL(each_failed_push_is_a_text_of_its_own),
+        WITH_CALL(without_failed_pushes_there_are_no_others_either),
+        WITH_CALL(an_odd_list_of_failed_pushes_is_no_answer),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
