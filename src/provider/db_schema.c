@@ -39,6 +39,7 @@ static const word_t words[] = {
      {"", "",
       " ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE /*M!100200 utf8mb4_nopad_bin */"
       "/*!80017 utf8mb4_0900_bin */"}},
+    {"{long}", {"TEXT", "TEXT", "MEDIUMTEXT"}}, /* MySQL's TEXT has 64 KiB */
     {"{index}", {"INDEX IF NOT EXISTS", "INDEX IF NOT EXISTS", "INDEX"}},
 };
 
@@ -125,6 +126,22 @@ static const step_t steps[] = {
      "INSERT INTO dingtalk_audit (at, corp_id, union_id, user_id, uid, what) "
      "VALUES (ROUND(UNIX_TIMESTAMP(NOW(3)) * 1000), "
      "OLD.corp_id, OLD.union_id, OLD.user_id, OLD.uid, 'unbound')"},
+
+    /* due_at: 0 when nothing is to be done about a row, else when the next one may: db_lease.h. */
+    {2, ALL, false,
+     "CREATE TABLE IF NOT EXISTS dingtalk_event (corp_id VARCHAR(128) NOT NULL, "
+     "event_key VARCHAR(64) NOT NULL, text {long}, arrived_at BIGINT NOT NULL, "
+     "due_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, "
+     "PRIMARY KEY (corp_id, event_key)){table}"},
+    {2, ALL, true, "CREATE {index} dingtalk_event_due ON dingtalk_event (corp_id, due_at)"},
+    {2, ALL, true, "CREATE {index} dingtalk_event_end ON dingtalk_event (expires_at)"},
+
+    {2, ALL, false,
+     "CREATE TABLE IF NOT EXISTS dingtalk_member (corp_id VARCHAR(128) NOT NULL, "
+     "user_id VARCHAR(128) NOT NULL, dept_ids TEXT, record TEXT, "
+     "read_at BIGINT NOT NULL DEFAULT 0, due_at BIGINT NOT NULL DEFAULT 0, "
+     "PRIMARY KEY (corp_id, user_id)){table}"},
+    {2, ALL, true, "CREATE {index} dingtalk_member_due ON dingtalk_member (corp_id, due_at)"},
 };
 
 /* How each kind goes about it. */

@@ -5,7 +5,7 @@
 
 #include "provider/db.h"
 
-#define DT_SCHEMA_VERSION 1
+#define DT_SCHEMA_VERSION 2
 
 /**
  * Bring the tables to DT_SCHEMA_VERSION, unless they are there or newer. Whoever else does the same

@@ -2,6 +2,9 @@
 /* The memory port in SQL: each function is made of statements that are atomic by themselves. */
 #include "provider/memory_dbd.h"
 
+#include "provider/db_ask.h"
+#include "provider/events_dbd.h"
+#include "provider/members_dbd.h"
 #include "provider/revocations_dbd.h"
 
 #include <apr_atomic.h>
@@ -15,33 +18,17 @@
 
 enum { TRIGGER_UNKNOWN, TRIGGER_MISSING, TRIGGER_THERE };
 
-typedef struct port_t {
-    dt_memory_t memory;
-    dt_db_t *db;
-    apr_uint32_t added;   /* challenges */
-    apr_uint32_t trigger; /* MySQL's that notes a sign-in */
-} port_t;
-
 /* --- statements; those that differ, one for each kind of database --- */
-
-/* Changes no row when there is one already of any of the table's unique keys. */
-#define INSERT_NEW(name, text, column)                                                  \
-    {                                                                                   \
-        {name, text " ON CONFLICT DO NOTHING"}, {name, text " ON CONFLICT DO NOTHING"}, \
-        {                                                                               \
-            name, text " ON DUPLICATE KEY UPDATE " column " = " column                  \
-        }                                                                               \
-    }
 
 static const dt_sql_t read_binding = {"dt_binding",
                                       "SELECT uid, COALESCE(user_id, '') FROM dingtalk_binding "
                                       "WHERE corp_id = %s AND union_id = %s"};
 
-static const dt_sql_t insert_binding[DT_DB_KINDS] =
-    INSERT_NEW("dt_bind",
-               "INSERT INTO dingtalk_binding (corp_id, union_id, user_id, uid, method, bound_at) "
-               "VALUES (%s, %s, %s, %s, %s, %lld)",
-               "corp_id");
+static const dt_sql_t insert_binding[DT_DB_KINDS] = DT_INSERT_NEW(
+    "dt_bind",
+    "INSERT INTO dingtalk_binding (corp_id, union_id, user_id, uid, method, bound_at) "
+    "VALUES (%s, %s, %s, %s, %s, %lld)",
+    "corp_id");
 
 static const dt_sql_t read_rivals = {"dt_rivals",
                                      "SELECT union_id, uid FROM dingtalk_binding "
@@ -68,21 +55,21 @@ static const dt_sql_t read_limit = {"dt_limit",
                                     "SELECT value, version FROM dingtalk_limit WHERE subject = %s"};
 
 static const dt_sql_t insert_limit[DT_DB_KINDS] =
-    INSERT_NEW("dt_limit_new",
-               "INSERT INTO dingtalk_limit (subject, value, version, expires_at) "
-               "VALUES (%s, %s, 1, %lld)",
-               "subject");
+    DT_INSERT_NEW("dt_limit_new",
+                  "INSERT INTO dingtalk_limit (subject, value, version, expires_at) "
+                  "VALUES (%s, %s, 1, %lld)",
+                  "subject");
 
 static const dt_sql_t update_limit = {
     "dt_limit_set", "UPDATE dingtalk_limit SET value = %s, version = version + 1, "
                     "expires_at = %lld WHERE subject = %s AND version = %lld"};
 
 static const dt_sql_t insert_challenge[DT_DB_KINDS] =
-    INSERT_NEW("dt_challenge_new",
-               "INSERT INTO dingtalk_challenge "
-               "(id, corp_id, union_id, uid, hash, created_at, expires_at) "
-               "VALUES (%s, %s, %s, %s, %s, %lld, %lld)",
-               "id");
+    DT_INSERT_NEW("dt_challenge_new",
+                  "INSERT INTO dingtalk_challenge "
+                  "(id, corp_id, union_id, uid, hash, created_at, expires_at) "
+                  "VALUES (%s, %s, %s, %s, %s, %lld, %lld)",
+                  "id");
 
 static const dt_sql_t count_try = {
     "dt_try", "UPDATE dingtalk_challenge SET tries = tries + 1 "
@@ -111,53 +98,6 @@ static const dt_sql_t forget_limits[DT_DB_KINDS] = {
     {"dt_limit_old", FORGET("dingtalk_limit", "subject")},
     {"dt_limit_old", FORGET_MYSQL("dingtalk_limit")}};
 
-/* --- running one of them --- */
-
-typedef struct question_t {
-    const dt_sql_t *sql;
-    const char *const *args;
-    int *changed;     /* of a statement that changes something */
-    dt_db_row_t *row; /* of one that reads; NULL: it does not */
-    void *baton;
-} question_t;
-
-static apr_status_t ask(void *baton, const dt_call_t *call, dt_conn_t *conn)
-{
-    const question_t *question = baton;
-
-    if (question->row) {
-        return dt_conn_select(conn, call, question->sql, question->args, question->row,
-                              question->baton);
-    }
-    return dt_conn_execute(conn, call, question->sql, question->args, question->changed);
-}
-
-static apr_status_t execute(const port_t *port, const dt_call_t *call, const dt_sql_t *sql,
-                            const char *const *args, int *changed)
-{
-    question_t question = {.sql = sql, .args = args, .changed = changed};
-
-    return dt_db_run(port->db, call, ask, &question);
-}
-
-static apr_status_t select_rows(const port_t *port, const dt_call_t *call, const dt_sql_t *sql,
-                                const char *const *args, dt_db_row_t *row, void *baton)
-{
-    question_t question = {.sql = sql, .args = args, .row = row, .baton = baton};
-
-    return dt_db_run(port->db, call, ask, &question);
-}
-
-static const char *number(const dt_call_t *call, apr_int64_t value)
-{
-    return apr_psprintf(call->pool, "%" APR_INT64_T_FMT, value);
-}
-
-static const char *instant(const dt_call_t *call, apr_time_t time)
-{
-    return number(call, apr_time_as_msec(time));
-}
-
 /* --- bindings --- */
 
 static bool take_binding(void *baton, const char *const *columns, int count)
@@ -172,10 +112,11 @@ static bool take_binding(void *baton, const char *const *columns, int count)
 static apr_status_t binding(void *self, const dt_call_t *call, const char *corp_id,
                             const char *union_id, dt_binding_t *found)
 {
+    const dt_memory_dbd_t *port = self;
     const char *const args[] = {corp_id, union_id};
 
     *found = (dt_binding_t){0};
-    return select_rows(self, call, &read_binding, args, take_binding, found);
+    return dt_db_select(port->db, call, &read_binding, args, take_binding, found);
 }
 
 /* Who stands where a binding was to be. */
@@ -207,7 +148,7 @@ apr_status_t dt_memory_dbd_bind(dt_conn_t *conn, const dt_call_t *call, dt_db_ki
                                 const dt_claim_t *claim, int *changed)
 {
     const char *const row[] = {claim->corp_id, claim->union_id, claim->user_id,
-                               claim->uid,     claim->method,   instant(call, call->now)};
+                               claim->uid,     claim->method,   dt_db_instant(call, call->now)};
 
     return dt_conn_execute(conn, call, &insert_binding[kind], row, changed);
 }
@@ -229,7 +170,7 @@ static apr_status_t do_bind(void *baton, const dt_call_t *call, dt_conn_t *conn)
 static apr_status_t bind_person(void *self, const dt_call_t *call, const dt_claim_t *claim,
                                 dt_bound_t *bound)
 {
-    const port_t *port = self;
+    const dt_memory_dbd_t *port = self;
     const char *const rival[] = {claim->corp_id, claim->union_id, claim->uid};
     attempt_t attempt = {.kind = dt_db_kind(port->db), .claim = claim};
 
@@ -239,7 +180,7 @@ static apr_status_t bind_person(void *self, const dt_call_t *call, const dt_clai
         apr_status_t rv = dt_db_run(port->db, call, do_bind, &attempt);
 
         if (rv == APR_SUCCESS && attempt.changed == 0) {
-            rv = select_rows(port, call, &read_rivals, rival, take_rival, &rivals);
+            rv = dt_db_select(port->db, call, &read_rivals, rival, take_rival, &rivals);
         }
         if (rv != APR_SUCCESS) {
             return rv;
@@ -266,12 +207,12 @@ static bool take_count(void *baton, const char *const *columns, int count)
 }
 
 /* Whether MySQL let us make the trigger, asked once. Until it answers, it has none. */
-static bool find_trigger(port_t *port, const dt_call_t *call)
+static bool find_trigger(dt_memory_dbd_t *port, const dt_call_t *call)
 {
     apr_uint32_t found = apr_atomic_read32(&port->trigger);
 
     if (found == TRIGGER_UNKNOWN &&
-        select_rows(port, call, &count_triggers, NULL, take_count, &found) == APR_SUCCESS) {
+        dt_db_select(port->db, call, &count_triggers, NULL, take_count, &found) == APR_SUCCESS) {
         apr_atomic_set32(&port->trigger, found);
     }
     return found == TRIGGER_THERE;
@@ -280,9 +221,9 @@ static bool find_trigger(port_t *port, const dt_call_t *call)
 /* One statement where that can be: a trigger does what PostgreSQL is told in one breath. */
 static apr_status_t audit(void *self, const dt_call_t *call, const dt_audit_t *entry)
 {
-    port_t *port = self;
+    dt_memory_dbd_t *port = self;
     const dt_db_kind_t kind = dt_db_kind(port->db);
-    const char *at = instant(call, call->now);
+    const char *at = dt_db_instant(call, call->now);
     const char *const args[] = {entry->user_id,
                                 at,
                                 entry->corp_id,
@@ -300,12 +241,12 @@ static apr_status_t audit(void *self, const dt_call_t *call, const dt_audit_t *e
     apr_status_t rv = APR_SUCCESS;
 
     if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_PGSQL) {
-        return execute(port, call, &update_seen_insert_audit, args, NULL);
+        return dt_db_execute(port->db, call, &update_seen_insert_audit, args, NULL);
     }
     if (strcmp(entry->what, SIGNED_IN) == 0 && kind == DT_DB_MYSQL && !find_trigger(port, call)) {
-        rv = execute(port, call, &update_seen, args, NULL);
+        rv = dt_db_execute(port->db, call, &update_seen, args, NULL);
     }
-    return rv == APR_SUCCESS ? execute(port, call, &insert_audit, of_audit, NULL) : rv;
+    return rv == APR_SUCCESS ? dt_db_execute(port->db, call, &insert_audit, of_audit, NULL) : rv;
 }
 
 /* --- limits --- */
@@ -327,8 +268,9 @@ static bool take_limit(void *baton, const char *const *columns, int count)
 static apr_status_t load_limit(void *self, const dt_call_t *call, const char *subject,
                                const char **value, apr_int64_t *version)
 {
+    const dt_memory_dbd_t *port = self;
     limit_t limit = {"", 0};
-    const apr_status_t rv = select_rows(self, call, &read_limit, &subject, take_limit, &limit);
+    const apr_status_t rv = dt_db_select(port->db, call, &read_limit, &subject, take_limit, &limit);
 
     *value = limit.value;
     *version = limit.version;
@@ -338,14 +280,15 @@ static apr_status_t load_limit(void *self, const dt_call_t *call, const char *su
 static apr_status_t store_limit(void *self, const dt_call_t *call, const char *subject,
                                 const char *value, apr_int64_t version, apr_time_t expires_at)
 {
-    const port_t *port = self;
-    const char *end = instant(call, expires_at);
+    const dt_memory_dbd_t *port = self;
+    const char *end = dt_db_instant(call, expires_at);
     const char *const first[] = {subject, value, end};
-    const char *const next[] = {value, end, subject, number(call, version)};
+    const char *const next[] = {value, end, subject, dt_db_number(call, version)};
     int changed = 0;
     const apr_status_t rv =
-        version == 0 ? execute(port, call, &insert_limit[dt_db_kind(port->db)], first, &changed)
-                     : execute(port, call, &update_limit, next, &changed);
+        version == 0
+            ? dt_db_execute(port->db, call, &insert_limit[dt_db_kind(port->db)], first, &changed)
+            : dt_db_execute(port->db, call, &update_limit, next, &changed);
 
     return rv == APR_SUCCESS && changed == 0 ? APR_EAGAIN : rv;
 }
@@ -353,30 +296,30 @@ static apr_status_t store_limit(void *self, const dt_call_t *call, const char *s
 /* --- challenges --- */
 
 /* What is left over is not worth a failure: the next one gets it. */
-static void tidy(port_t *port, const dt_call_t *call)
+static void tidy(dt_memory_dbd_t *port, const dt_call_t *call)
 {
     const dt_db_kind_t kind = dt_db_kind(port->db);
-    const char *before = instant(call, call->now - TIDY_AFTER);
+    const char *before = dt_db_instant(call, call->now - TIDY_AFTER);
 
     if (apr_atomic_inc32(&port->added) % TIDY_EVERY == 0) {
-        (void)execute(port, call, &forget_challenges[kind], &before, NULL);
-        (void)execute(port, call, &forget_limits[kind], &before, NULL);
+        (void)dt_db_execute(port->db, call, &forget_challenges[kind], &before, NULL);
+        (void)dt_db_execute(port->db, call, &forget_limits[kind], &before, NULL);
     }
 }
 
 static apr_status_t add_challenge(void *self, const dt_call_t *call,
                                   const dt_challenge_t *challenge)
 {
-    port_t *port = self;
+    dt_memory_dbd_t *port = self;
     const char *const args[] = {challenge->id,
                                 challenge->corp_id,
                                 challenge->union_id,
                                 challenge->uid,
                                 challenge->hash,
-                                instant(call, call->now),
-                                instant(call, challenge->expires_at)};
+                                dt_db_instant(call, call->now),
+                                dt_db_instant(call, challenge->expires_at)};
     const apr_status_t rv =
-        execute(port, call, &insert_challenge[dt_db_kind(port->db)], args, NULL);
+        dt_db_execute(port->db, call, &insert_challenge[dt_db_kind(port->db)], args, NULL);
 
     if (rv == APR_SUCCESS) {
         tidy(port, call);
@@ -408,19 +351,19 @@ static bool take_challenge(void *baton, const char *const *columns, int count)
 static apr_status_t try_challenge(void *self, const dt_call_t *call, const char *id, int max,
                                   dt_challenge_t *challenge, int *tries, bool *alive)
 {
-    const port_t *port = self;
-    const char *const args[] = {id, apr_itoa(call->pool, max), instant(call, call->now)};
+    const dt_memory_dbd_t *port = self;
+    const char *const args[] = {id, apr_itoa(call->pool, max), dt_db_instant(call, call->now)};
     kept_t kept = {0};
     int changed = 0;
     apr_status_t rv;
 
     *alive = false;
     *tries = 0;
-    rv = execute(port, call, &count_try, args, &changed);
+    rv = dt_db_execute(port->db, call, &count_try, args, &changed);
     if (rv != APR_SUCCESS || changed == 0) {
         return rv;
     }
-    rv = select_rows(port, call, &read_challenge, &id, take_challenge, &kept);
+    rv = dt_db_select(port->db, call, &read_challenge, &id, take_challenge, &kept);
     if (rv != APR_SUCCESS || !kept.challenge.id) {
         return rv;
     }
@@ -434,9 +377,10 @@ static apr_status_t try_challenge(void *self, const dt_call_t *call, const char 
 
 static apr_status_t use_challenge(void *self, const dt_call_t *call, const char *id, bool *first)
 {
-    const char *const args[] = {instant(call, call->now), id};
+    const dt_memory_dbd_t *port = self;
+    const char *const args[] = {dt_db_instant(call, call->now), id};
     int changed = 0;
-    const apr_status_t rv = execute(self, call, &use_up, args, &changed);
+    const apr_status_t rv = dt_db_execute(port->db, call, &use_up, args, &changed);
 
     *first = rv == APR_SUCCESS && changed == 1;
     return rv;
@@ -447,7 +391,7 @@ static apr_status_t use_challenge(void *self, const dt_call_t *call, const char 
 static apr_status_t add_revocation(void *self, const dt_call_t *call, const char *subject,
                                    apr_time_t not_before, apr_time_t expires_at)
 {
-    const port_t *port = self;
+    const dt_memory_dbd_t *port = self;
 
     return dt_revocations_add(port->db, call, subject, not_before, expires_at);
 }
@@ -455,21 +399,30 @@ static apr_status_t add_revocation(void *self, const dt_call_t *call, const char
 static apr_status_t read_revocations(void *self, const dt_call_t *call, apr_int64_t after,
                                      dt_revocation_take_t *take, void *baton, apr_int64_t *last)
 {
-    const port_t *port = self;
+    const dt_memory_dbd_t *port = self;
 
     return dt_revocations_read(port->db, call, after, take, baton, last);
 }
 
 static apr_status_t forget_revocations(void *self, const dt_call_t *call)
 {
-    const port_t *port = self;
+    const dt_memory_dbd_t *port = self;
 
     return dt_revocations_forget(port->db, call);
 }
 
+/* --- events, members --- */
+
+static apr_status_t forget_events(void *self, const dt_call_t *call, apr_time_t unread_since)
+{
+    const apr_status_t rv = dt_events_forget(self, call);
+
+    return rv == APR_SUCCESS ? dt_members_forget(self, call, unread_since) : rv;
+}
+
 const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db)
 {
-    port_t *port = apr_pcalloc(pconf, sizeof(*port));
+    dt_memory_dbd_t *port = apr_pcalloc(pconf, sizeof(*port));
 
     port->db = db;
     port->memory = (dt_memory_t){.plug = {"dbd", port, NULL},
@@ -483,6 +436,16 @@ const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db)
                                  .use_challenge = use_challenge,
                                  .add_revocation = add_revocation,
                                  .read_revocations = read_revocations,
-                                 .forget_revocations = forget_revocations};
+                                 .forget_revocations = forget_revocations,
+                                 .add_event = dt_events_add,
+                                 .take_event = dt_events_take,
+                                 .finish_event = dt_events_finish,
+                                 .store_member = dt_members_store,
+                                 .load_member = dt_members_load,
+                                 .forget_member = dt_members_forget_one,
+                                 .want_member = dt_members_want_one,
+                                 .want_members = dt_members_want,
+                                 .take_member = dt_members_take,
+                                 .forget_events = forget_events};
     return &port->memory;
 }

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The memory port in SQL: bindings, challenges, limits, audit. */
+/* The memory port in SQL: what this module remembers on all nodes. */
 #ifndef DT_PROVIDER_MEMORY_DBD_H
 #define DT_PROVIDER_MEMORY_DBD_H
 
 #include "core/ports.h"
 #include "provider/db.h"
+
+/** What self is; only for the files that this port is made of. */
+typedef struct dt_memory_dbd_t {
+    dt_memory_t memory;
+    dt_db_t *db;
+    apr_uint32_t added;   /* challenges */
+    apr_uint32_t trigger; /* MySQL's that notes a sign-in */
+} dt_memory_dbd_t;
 
 /** Make it while the configuration is read; db is started and made ready by others. */
 const dt_memory_t *dt_memory_dbd_create(apr_pool_t *pconf, dt_db_t *db);

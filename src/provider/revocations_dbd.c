@@ -2,6 +2,8 @@
 /* Revocations in SQL: how nodes that share a database tell each other whose sessions are dead. */
 #include "provider/revocations_dbd.h"
 
+#include "provider/db_ask.h"
+
 #include <apr_strings.h>
 #include <stdlib.h>
 
@@ -24,45 +26,20 @@ static const dt_sql_t forget_rows[DT_DB_KINDS] = {
                        "(SELECT id FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000)"},
     {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000"}};
 
-static const char *number(const dt_call_t *call, apr_int64_t value)
-{
-    return apr_psprintf(call->pool, "%" APR_INT64_T_FMT, value);
-}
-
-static const char *instant(const dt_call_t *call, apr_time_t time)
-{
-    return number(call, apr_time_as_msec(time));
-}
-
-/* --- writing --- */
-
-typedef struct change_t {
-    const dt_sql_t *sql;
-    const char *const *args;
-} change_t;
-
-static apr_status_t execute(void *baton, const dt_call_t *call, dt_conn_t *conn)
-{
-    const change_t *change = baton;
-
-    return dt_conn_execute(conn, call, change->sql, change->args, NULL);
-}
-
 apr_status_t dt_revocations_add(dt_db_t *db, const dt_call_t *call, const char *subject,
                                 apr_time_t not_before, apr_time_t expires_at)
 {
-    const char *const args[] = {subject, instant(call, not_before), instant(call, expires_at)};
-    change_t change = {&insert_row, args};
+    const char *const args[] = {subject, dt_db_instant(call, not_before),
+                                dt_db_instant(call, expires_at)};
 
-    return dt_db_run(db, call, execute, &change);
+    return dt_db_execute(db, call, &insert_row, args, NULL);
 }
 
 apr_status_t dt_revocations_forget(dt_db_t *db, const dt_call_t *call)
 {
-    const char *const args[] = {instant(call, call->now)};
-    change_t change = {&forget_rows[dt_db_kind(db)], args};
+    const char *now = dt_db_instant(call, call->now);
 
-    return dt_db_run(db, call, execute, &change);
+    return dt_db_execute(db, call, &forget_rows[dt_db_kind(db)], &now, NULL);
 }
 
 /* --- reading --- */
@@ -90,7 +67,7 @@ static bool take_row(void *baton, const char *const *columns, int count)
 static apr_status_t read_page(void *baton, const dt_call_t *call, dt_conn_t *conn)
 {
     page_t *page = baton;
-    const char *const args[] = {number(call, page->after), instant(call, call->now)};
+    const char *const args[] = {dt_db_number(call, page->after), dt_db_instant(call, call->now)};
 
     page->last = page->after;
     page->rows = 0;

@@ -20,7 +20,7 @@ from .meter import Meter
 
 SQLITE, POSTGRES, MARIADB = "sqlite3", "pgsql", "mysql"
 EMPTIED = ("dingtalk_account", "dingtalk_binding", "dingtalk_challenge", "dingtalk_limit",
-           "dingtalk_audit")
+           "dingtalk_audit", "dingtalk_event", "dingtalk_member")
 # Every test that asks for `store` and has this mark runs on each of the databases.
 on_every_database = pytest.mark.parametrize("store", [SQLITE, POSTGRES, MARIADB], indirect=True)
 on_two_databases = pytest.mark.parametrize("store", [SQLITE, POSTGRES], indirect=True)

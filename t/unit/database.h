@@ -120,8 +120,8 @@ static inline world_t *world_twin(world_t *world)
 
 static inline void world_forget_tables(world_t *world)
 {
-    static const char *const tables[] = {"account", "binding", "revocation", "challenge",
-                                         "limit",   "audit",   "schema"};
+    static const char *const tables[] = {"account", "binding", "revocation", "challenge", "limit",
+                                         "audit",   "event",   "member",     "schema"};
 
     world_connect(world);
     for (size_t i = 0; i < ROWS(tables); i++) {
@@ -200,6 +200,20 @@ static inline int databases_set_up(void **state)
 static inline bool is_driver(const world_t *world, const char *driver)
 {
     return strcmp(world->config.driver, driver) == 0;
+}
+
+/* The next time that a row of table is changed so, SQLite says that it was not, and it was: as when
+ * a connection breaks before the answer. how: "INSERT" or "UPDATE". */
+static inline void lose_an_answer(world_t *world, const char *how, const char *table)
+{
+    assert_int_not_equal(change(world, "CREATE TABLE lost (answer INTEGER)"), -1);
+    assert_int_equal(change(world, "INSERT INTO lost VALUES (1)"), 1);
+    assert_int_not_equal(
+        change(world, apr_pstrcat(world->pool, "CREATE TRIGGER lose AFTER ", how, " ON ", table,
+                                  " WHEN EXISTS (SELECT * FROM lost) BEGIN DELETE FROM lost; "
+                                  "SELECT RAISE(FAIL, 'lost'); END",
+                                  NULL)),
+        -1);
 }
 
 /* --- many at once --- */

@@ -13,8 +13,8 @@ static apr_status_t ready(world_t *world)
 
 static void the_first_call_makes_the_tables(void **state)
 {
-    static const char *const tables[] = {"account", "binding", "revocation", "challenge",
-                                         "limit",   "audit",   "schema"};
+    static const char *const tables[] = {"account", "binding", "revocation", "challenge", "limit",
+                                         "audit",   "event",   "member",     "schema"};
     world_t *world = *state;
 
     for (size_t i = 0; i < ROWS(tables); i++) {
@@ -99,6 +99,84 @@ static void several_processes_make_the_tables_once(void **state)
     }
 }
 
+/* --- from version to version --- */
+
+static const char *version_of(world_t *world)
+{
+    return value_of(world, "SELECT version FROM dingtalk_schema");
+}
+
+/* The tables as the first version of this module left them. */
+static void go_back_to_version_1(world_t *world)
+{
+    assert_int_equal(ready(world), APR_SUCCESS);
+    assert_int_not_equal(change(world, "DROP TABLE dingtalk_event"), -1);
+    assert_int_not_equal(change(world, "DROP TABLE dingtalk_member"), -1);
+    assert_int_equal(change(world, "UPDATE dingtalk_schema SET version = 1"), 1);
+}
+
+static const char *const rows[] = {
+    "INSERT INTO dingtalk_account (uid, mobile) VALUES ('zhangsan', '+8613800000000')",
+    "INSERT INTO dingtalk_binding (corp_id, union_id, uid) VALUES ('ding1', 'union1', 'zhangsan')",
+    "INSERT INTO dingtalk_revocation (subject, not_before, expires_at) VALUES ('corp:a', 1, 2)",
+    "INSERT INTO dingtalk_challenge (id, corp_id, union_id, hash, created_at, expires_at) "
+    "VALUES ('a', 'b', 'c', 'd', 1, 2)",
+    "INSERT INTO dingtalk_limit (subject, value, version, expires_at) VALUES ('a', 'b', 1, 2)",
+    "INSERT INTO dingtalk_audit (at, what) VALUES (1, 'bound')",
+};
+
+static void a_database_of_version_1_keeps_its_rows_and_gets_the_new_tables(void **state)
+{
+    static const char *const kept[] = {"account",   "binding", "revocation",
+                                       "challenge", "limit",   "audit"};
+    world_t *world = *state;
+
+    go_back_to_version_1(world);
+    for (size_t i = 0; i < ROWS(rows); i++) {
+        assert_int_equal(change(world, rows[i]), 1);
+    }
+    world = world_twin(world);
+    assert_int_equal(ready(world), APR_SUCCESS);
+    for (size_t i = 0; i < ROWS(kept); i++) {
+        assert_row_text(kept[i],
+                        value_of(world, apr_pstrcat(world->pool, "SELECT COUNT(*) FROM dingtalk_",
+                                                    kept[i], NULL)),
+                        "1");
+    }
+    assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_event"), "0");
+    assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_member"), "0");
+    assert_string_equal(version_of(world), APR_STRINGIFY(DT_SCHEMA_VERSION));
+    world_disconnect(world);
+}
+
+static void several_processes_change_version_1_once(void **state)
+{
+    world_t *world = *state;
+
+    for (int i = 0; i < 3; i++) {
+        go_back_to_version_1(world);
+        assert_int_equal(tribe(world, 6, become_ready), 6);
+        assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_schema"), "1");
+        assert_string_equal(version_of(world), APR_STRINGIFY(DT_SCHEMA_VERSION));
+        assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_member"), "0");
+    }
+}
+
+/* Its first change of a table is committed, where there is no transaction around it. */
+static void who_dies_on_the_way_to_a_version_is_followed_by_others(void **state)
+{
+    world_t *world = *state;
+
+    assert_int_equal(ready(world), APR_SUCCESS);
+    assert_int_not_equal(change(world, "DROP TABLE dingtalk_member"), -1);
+    assert_int_equal(change(world, "UPDATE dingtalk_schema SET version = 1"), 1);
+    world = world_twin(world);
+    assert_int_equal(ready(world), APR_SUCCESS);
+    assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_member"), "0");
+    assert_string_equal(version_of(world), APR_STRINGIFY(DT_SCHEMA_VERSION));
+    world_disconnect(world);
+}
+
 static void be_ready(member_t *member)
 {
     const char *trouble;
@@ -165,6 +243,9 @@ int main(void)
         WITH_WORLD(a_newer_version_is_left_alone),
         WITH_WORLD(tables_that_vanish_are_made_again),
         WITH_WORLD(several_processes_make_the_tables_once),
+        WITH_WORLD(a_database_of_version_1_keeps_its_rows_and_gets_the_new_tables),
+        WITH_WORLD(several_processes_change_version_1_once),
+        WITH_WORLD(who_dies_on_the_way_to_a_version_is_followed_by_others),
         WITH_WORLD(several_threads_make_the_tables_once),
         WITH_WORLD(who_comes_while_the_tables_are_changed_waits),
     };

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The usual question to a database: one statement, its arguments, its answer. */
+#ifndef DT_PROVIDER_DB_ASK_H
+#define DT_PROVIDER_DB_ASK_H
+
+#include "provider/db.h"
+
+/** dt_conn_execute as all the work of a dt_db_run. */
+apr_status_t dt_db_execute(dt_db_t *db, const dt_call_t *call, const dt_sql_t *sql,
+                           const char *const *args, int *changed);
+
+/** dt_conn_select as all the work of a dt_db_run. */
+apr_status_t dt_db_select(dt_db_t *db, const dt_call_t *call, const dt_sql_t *sql,
+                          const char *const *args, dt_db_row_t *row, void *baton);
+
+/** Numbers as arguments are texts, in call->pool. Times are epoch milliseconds in SQL. */
+const char *dt_db_number(const dt_call_t *call, apr_int64_t value);
+const char *dt_db_instant(const dt_call_t *call, apr_time_t time);
+
+/**
+ * A statement for each kind of database from an INSERT: it changes no row when there is one already
+ * of any of the table's unique keys. column is any of the table's.
+ */
+#define DT_INSERT_NEW(name, text, column)                                               \
+    {                                                                                   \
+        {name, text " ON CONFLICT DO NOTHING"}, {name, text " ON CONFLICT DO NOTHING"}, \
+        {                                                                               \
+            name, text " ON DUPLICATE KEY UPDATE " column " = " column                  \
+        }                                                                               \
+    }
+
+/** The same, but the row that is there of key is changed as set says, where it stands for itself
+ *  under the name of its table. */
+#define DT_INSERT_OR(name, text, key, set)                            \
+    {                                                                 \
+        {name, text " ON CONFLICT (" key ") DO UPDATE SET " set},     \
+            {name, text " ON CONFLICT (" key ") DO UPDATE SET " set}, \
+        {                                                             \
+            name, text " ON DUPLICATE KEY UPDATE " set                \
+        }                                                             \
+    }
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests of provider/members_dbd: what is remembered of a member. */
+#include "members_world.h"
+
+#define DAY apr_time_from_sec(24 * 3600)
+
+static void a_record_is_loaded_as_it_was_stored(void **state)
+{
+    world_t *world = *state;
+
+    assert_false(store(world, "zhangsan", "{\"name\":\"\xe5\xbc\xa0\xe4\xb8\x89 %s'\\\"}"));
+    assert_string_equal(load(world, CORP, "zhangsan"),
+                        "{\"name\":\"\xe5\xbc\xa0\xe4\xb8\x89 %s'\\\"}");
+    assert_string_equal(load(world, "ding2", "zhangsan"), NOBODY);
+}
+
+static void user_ids_differ_by_every_byte(void **state)
+{
+    static const char *const ids[] = {"zhangsan", "Zhangsan", "zhangsan ", "zhangs\xc3\xa4n"};
+    world_t *world = *state;
+
+    for (size_t i = 0; i < ROWS(ids); i++) {
+        assert_false(store(world, ids[i], ids[i]));
+    }
+    for (size_t i = 0; i < ROWS(ids); i++) {
+        assert_string_equal(load(world, CORP, ids[i]), ids[i]);
+    }
+}
+
+static void only_another_record_is_a_change(void **state)
+{
+    world_t *world = *state;
+
+    assert_false(store(world, "zhangsan", "a"));
+    assert_false(store(world, "zhangsan", "a"));
+    assert_true(store(world, "zhangsan", "A"));
+    assert_true(store(world, "zhangsan", "A "));
+    assert_string_equal(load(world, CORP, "zhangsan"), "A ");
+    assert_string_equal(count(world), "1");
+}
+
+static void a_change_is_told_even_if_the_first_answer_was_lost(void **state)
+{
+    world_t *world = *state;
+
+    if (!world->folder) {
+        skip();
+    }
+    assert_false(store(world, "zhangsan", "a"));
+    lose_an_answer(world, "UPDATE", "dingtalk_member");
+    assert_true(store(world, "zhangsan", "b"));
+    assert_string_equal(load(world, CORP, "zhangsan"), "b");
+    assert_string_equal(value_of(world, "SELECT COUNT(*) FROM lost"), "0");
+}
+
+static void the_first_record_of_a_wanted_member_is_no_change(void **state)
+{
+    world_t *world = *state;
+
+    want(world, "zhangsan", 0);
+    assert_string_equal(load(world, CORP, "zhangsan"), NOBODY);
+    assert_false(store(world, "zhangsan", "a"));
+    assert_true(store(world, "zhangsan", "b"));
+}
+
+static void who_is_forgotten_is_not_remembered_nor_read(void **state)
+{
+    world_t *world = *state;
+
+    assert_false(store(world, "zhangsan", "a"));
+    assert_false(store(world, "lisi", "a"));
+    want(world, "zhangsan", 0);
+    forget_one(world, "zhangsan");
+    assert_string_equal(load(world, CORP, "zhangsan"), NOBODY);
+    assert_string_equal(load(world, CORP, "lisi"), "a");
+    assert_string_equal(take(world), NOBODY);
+    assert_false(store(world, "zhangsan", "b"));
+}
+
+static void who_was_not_read_for_long_is_forgotten(void **state)
+{
+    world_t *world = *state;
+
+    assert_false(store(world, "zhangsan", "a"));
+    assert_false(store(world, "wangwu", "a"));
+    wait_for(world, DAY);
+    assert_false(store(world, "lisi", "a"));
+    want(world, "wangwu", 0);
+    forget(world, NOW + MINUTE);
+    assert_string_equal(load(world, CORP, "zhangsan"), NOBODY);
+    assert_string_equal(load(world, CORP, "lisi"), "a");
+    assert_string_equal(load(world, CORP, "wangwu"), "a");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_WORLD(a_record_is_loaded_as_it_was_stored),
+        WITH_WORLD(user_ids_differ_by_every_byte),
+        WITH_WORLD(only_another_record_is_a_change),
+        WITH_WORLD(a_change_is_told_even_if_the_first_answer_was_lost),
+        WITH_WORLD(the_first_record_of_a_wanted_member_is_no_change),
+        WITH_WORLD(who_is_forgotten_is_not_remembered_nor_read),
+        WITH_WORLD(who_was_not_read_for_long_is_forgotten),
+    };
+
+    return cmocka_run_group_tests(tests, databases_set_up, NULL);
+}
