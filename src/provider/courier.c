@@ -15,6 +15,8 @@ typedef struct courier_t {
     dt_courier_config_t config;
     void (*tell)(void *baton, dt_sent_t sent, const char *detail);
     void *baton;
+    void (*end)(void *baton, dt_sent_t sent);
+    void *end_baton;
     dt_sent_t last; /* what the last message was answered with */
     apr_time_t last_at;
 #if APR_HAS_THREADS
@@ -31,6 +33,13 @@ static void report(const courier_t *courier, dt_sent_t sent, const char *detail)
 {
     if (courier->tell) {
         courier->tell(courier->baton, sent, detail);
+    }
+}
+
+static void report_end(const courier_t *courier, dt_sent_t sent)
+{
+    if (courier->end) {
+        courier->end(courier->end_baton, sent);
     }
 }
 
@@ -59,6 +68,7 @@ static dt_sent_t deliver(const courier_t *courier, const dt_call_t *call,
             report(courier, sent, one);
         }
     }
+    report_end(courier, sent);
     *detail = all;
     return sent;
 }
@@ -246,6 +256,9 @@ static dt_sent_t send_message(void *self, const dt_call_t *call, const dt_messag
         job = begin(courier, call, message);
         *detail = job ? NULL : "no memory for a message";
     }
+    if (message && !job) {
+        report_end(courier, answer);
+    }
     wait_until(end, time);
     return job ? leave(job, call, detail) : answer;
 }
@@ -362,4 +375,13 @@ void dt_courier_on_trouble(const dt_sender_t *courier,
 
     self->tell = tell;
     self->baton = baton;
+}
+
+void dt_courier_on_end(const dt_sender_t *courier, void (*end)(void *baton, dt_sent_t sent),
+                       void *baton)
+{
+    courier_t *self = courier->plug.self;
+
+    self->end = end;
+    self->end_baton = baton;
 }

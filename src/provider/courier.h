@@ -23,9 +23,9 @@ typedef struct dt_courier_config_t {
  * still on its way is DT_SENT, and goes on: its end is told to on_trouble. send without a message
  * waits as long, and answers what a message to somebody would have been answered lately: DT_SENT,
  * unless the last message of this child was answered with DT_SENT_ADMIN or DT_SENT_TROUBLE within a
- * minute. Thus neither the answer nor its time tells whether anything was sent. When there
- * is no room for another message the answer is DT_SENT_TROUBLE to either. A child that ends waits for the messages on
- * their way.
+ * minute. Thus neither the answer nor its time tells whether anything was sent. When there is no
+ * room for another message the answer is DT_SENT_TROUBLE to either. A child that ends waits for the
+ * messages on their way.
  *
  * detail names every sender that was tried, also when a later one took the message.
  */
@@ -40,5 +40,13 @@ apr_status_t dt_courier_create(apr_pool_t *pconf, const dt_courier_config_t *con
 void dt_courier_on_trouble(const dt_sender_t *courier,
                            void (*tell)(void *baton, dt_sent_t sent, const char *detail),
                            void *baton);
+
+/**
+ * Whom to tell what became of each message, once, when that is known: also when it is after the
+ * answer, or when there was no room. Nothing is told of a send without a message. Any thread; set
+ * before plug.start.
+ */
+void dt_courier_on_end(const dt_sender_t *courier, void (*end)(void *baton, dt_sent_t sent),
+                       void *baton);
 
 #endif
