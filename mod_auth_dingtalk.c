@@ -9,6 +9,7 @@
 #include "httpd/lifecycle.h"
 #include "httpd/request.h"
 #include "httpd/site.h"
+#include "httpd/status.h"
 
 #include <ap_mmn.h>
 #include <ap_provider.h>
@@ -20,7 +21,7 @@ static void register_hooks(apr_pool_t *p)
 {
     static const char *const watchdog[] = {"mod_watchdog.c", NULL};
 
-    (void)p;
+    dth_status_register(p);
 
     /* Start-up. What can be wrong is found in check_config, which httpd -t runs too; what must
      * be made is made in post_config, which it does not run. */

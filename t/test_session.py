@@ -67,7 +67,7 @@ def test_no_use_keeps_a_session_alive_beyond_its_lifetime(timed, clock):
 
 
 def test_idle_zero_leaves_the_lifetime_alone(timed, clock):
-    browser = timed(DingTalkSessionIdle="0")
+    browser = timed(DingTalkSessionIdle="0", DingTalkRecheck="0")
     browser.sign_in()
     clock.advance(hours=7.9)
     answer = browser.fetch("/app/")
@@ -87,13 +87,23 @@ def test_an_idle_time_longer_than_the_lifetime_is_bounded_by_it(timed, clock):
 
 @pytest.mark.parametrize("step", [10, 60, 300, 719])
 def test_renewal_happens_at_most_once_per_tenth_of_the_idle_time(timed, clock, step):
-    browser = timed()
+    browser = timed(DingTalkRecheck="0")
     browser.sign_in()
     renewals = 0
     for _ in range(3600 // step):
         clock.advance(step)
         renewals += len(expect.set_names(browser.fetch("/app/")))
     assert 1 <= renewals <= 5
+
+
+def test_a_session_is_renewed_whenever_its_person_is_looked_up_again(timed, clock):
+    browser = timed(DingTalkSessionIdle="0")
+    browser.sign_in()
+    clock.advance(14 * 60)
+    assert browser.fetch("/app/").set_cookies == []
+    clock.advance(2 * 60)
+    assert len(expect.set_names(browser.fetch("/app/"))) == 1
+    assert browser.fetch("/app/").set_cookies == []
 
 
 def test_a_fresh_session_is_not_renewed(browser):

@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "httpd/cookie.h"
+#include "httpd/counters.h"
 #include "httpd/lifecycle.h"
 #include "httpd/page.h"
 
@@ -55,6 +56,7 @@ int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to)
     if (result.what == DT_AGAIN) {
         return dth_page_redirect(r, req, HTTP_MOVED_TEMPORARILY, way.location);
     }
+    dth_count_end(req->site->counters, &way, &result);
     return dth_page_result(r, req, 0, &result, NULL,
                            &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
@@ -131,8 +133,8 @@ int dth_authn_check(request_rec *r)
     }
     switch (dth_request_session(r, req)) {
     case DTH_LIVE:
-        r->user = (char *)req->session.user.data;
         dth_request_renew(r, req);
+        r->user = (char *)req->session.user.data;
         return OK;
     case DTH_CANNOT_TELL:
         if (r->main != NULL) {

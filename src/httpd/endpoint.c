@@ -21,17 +21,28 @@ static int answer_not_found(request_rec *r, dth_req_t *req)
     return dth_page_result(r, req, HTTP_NOT_FOUND, &result, NULL, &(dth_offer_t){.go_on = "/"});
 }
 
+static bool sends_codes(const dth_site_t *site)
+{
+    return site->login.codes.sender != NULL;
+}
+
+static bool has_events(const dth_site_t *site)
+{
+    return site->events != NULL;
+}
+
 static const dth_endpoint_t endpoints[] = {
     {"/login", "GET, HEAD", dth_ep_login},
     {"/callback", "GET", dth_ep_callback},
     {"/logout", "GET, POST", dth_ep_logout},
     {"/session", "GET, HEAD", dth_ep_session},
-    {"/bind", "GET, HEAD", dth_ep_bind, .codes = true},
-    {"/bind/code", "POST", dth_ep_bind_code, .codes = true},
-    {"/bind/verify", "POST", dth_ep_bind_verify, .codes = true},
+    {"/bind", "GET, HEAD", dth_ep_bind, sends_codes},
+    {"/bind/code", "POST", dth_ep_bind_code, sends_codes},
+    {"/bind/verify", "POST", dth_ep_bind_verify, sends_codes},
+    {"/event", "POST", dth_ep_event, has_events},
 };
 
-static const dth_endpoint_t not_found = {NULL, NULL, answer_not_found};
+static const dth_endpoint_t not_found = {.answer = answer_not_found};
 
 /* The endpoint at an address, or NULL when the address is not ours. */
 static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
@@ -47,7 +58,7 @@ static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
     }
     for (apr_size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++) {
         if (strcmp(name, endpoints[i].name) == 0 &&
-            (!endpoints[i].codes || site->login.codes.sender != NULL)) {
+            (endpoints[i].is_there == NULL || endpoints[i].is_there(site))) {
             return &endpoints[i];
         }
     }

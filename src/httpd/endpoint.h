@@ -10,7 +10,7 @@ typedef struct dth_endpoint_t {
     const char *name;  /* with its slash */
     const char *allow; /* the methods it takes, for Allow */
     int (*answer)(request_rec *r, dth_req_t *req);
-    bool codes; /* only there when the site sends verification codes */
+    bool (*is_there)(const dth_site_t *site); /* NULL: on every site */
 } dth_endpoint_t;
 
 /**
@@ -32,12 +32,14 @@ int dth_ep_session(request_rec *r, dth_req_t *req);
 int dth_ep_bind(request_rec *r, dth_req_t *req);
 int dth_ep_bind_code(request_rec *r, dth_req_t *req);
 int dth_ep_bind_verify(request_rec *r, dth_req_t *req);
+int dth_ep_event(request_rec *r, dth_req_t *req);
 
 /** Let a person in who has just signed in: the session cookie, and a line in the log. */
 void dth_ep_admit(request_rec *r, const dth_req_t *req, const dt_way_t *way);
 
-/** Say in the log when the audit has no row of what happened. */
-void dth_ep_unaudited(request_rec *r, const dt_way_t *way);
+/** A sign-in has ended: count how, and say in the log when the audit has no row of it. */
+void dth_ep_ended(request_rec *r, const dth_req_t *req, const dt_way_t *way,
+                  const dt_result_t *result);
 
 /** Whether the browser holds a bind ticket that is still good: then the bind page goes on. */
 bool dth_ep_bind_is_open(request_rec *r, const dth_req_t *req);

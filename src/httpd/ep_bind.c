@@ -141,7 +141,8 @@ static void read_fields(apr_pool_t *pool, dt_slice_t body, dt_bind_form_t *form)
                              .code = typed[2].value};
 }
 
-/* The ticket and the form, before anything is done with them. OK, or the answer was given. */
+/* The ticket and the form, before anything is done with them. OK, or the answer was given: then
+ * what the endpoint returns. */
 static int read_visit(request_rec *r, dth_req_t *req, dth_bind_view_t *view)
 {
     dt_slice_t body;
@@ -156,6 +157,9 @@ static int read_visit(request_rec *r, dth_req_t *req, dth_bind_view_t *view)
         return answer_stranger(r, req, view);
     }
     status = dth_form_read(r, &body);
+    if (status == AP_FILTER_ERROR) {
+        return status;
+    }
     if (status != OK) {
         view->result = dt_result(DT_WHY_METHOD, "form");
         return fail(r, req, status, view, &view->ticket.person);
@@ -206,7 +210,7 @@ int dth_ep_bind_verify(request_rec *r, dth_req_t *req)
     dt_bind_form_verify(&req->site->login, &call, &view.form, &view.ticket, &way, &view.answer,
                         &view.result);
     keep_ticket(r, req, &view.answer);
-    dth_ep_unaudited(r, &way);
+    dth_ep_ended(r, req, &way, &view.result);
     if (view.result.what != DT_SIGNED_IN) {
         return fail(r, req, 0, &view, &view.ticket.person);
     }

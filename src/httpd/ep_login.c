@@ -8,8 +8,10 @@
 #include "core/visitor.h"
 #include "httpd/authn.h"
 #include "httpd/cookie.h"
+#include "httpd/counters.h"
 #include "httpd/lifecycle.h"
 #include "httpd/page.h"
+#include "httpd/watch.h"
 
 #include <apr_strings.h>
 
@@ -59,8 +61,10 @@ void dth_ep_admit(request_rec *r, const dth_req_t *req, const dt_way_t *way)
     }
 }
 
-void dth_ep_unaudited(request_rec *r, const dt_way_t *way)
+void dth_ep_ended(request_rec *r, const dth_req_t *req, const dt_way_t *way,
+                  const dt_result_t *result)
 {
+    dth_count_end(req->site->counters, way, result);
     if (way->unaudited) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                       DTNO(0033) "the audit in the database has no row of this");
@@ -98,14 +102,16 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
     dt_login_finish(&req->site->login, &call, &tickets, dth_request_url(r, req, path), &query,
                     signed_in, &way, &result);
     dth_cookie_set_tickets(r, req, way.tickets);
-    dth_ep_unaudited(r, &way);
+    dth_ep_ended(r, req, &way, &result);
     switch (result.what) {
     case DT_SIGNED_IN:
         if (way.session.len > 0) {
             dth_ep_admit(r, req, &way);
+            dth_watch_signed_in(req->site, r->pool, way.member);
         }
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, way.location);
     case DT_BIND:
+        dth_watch_signed_in(req->site, r->pool, way.member); /* the bind page has a part only */
         dth_cookie_set_bind(r, req, way.bind_ticket.data);
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, dth_ep_bind_path(r, req));
     case DT_AGAIN:

@@ -11,7 +11,7 @@
 
 /**
  * Read the request's application/x-www-form-urlencoded body, for dt_url_fields. Once per request.
- * @return OK; or the HTTP status that says what is wrong: 400, 413, 415, or httpd's own
+ * @return OK; 415 for something else; or what dth_body_read (body.h) says
  */
 int dth_form_read(request_rec *r, dt_slice_t *body);
 

@@ -5,11 +5,13 @@
 #include "core/bytes.h"
 #include "core/seal.h"
 #include "httpd/caching.h"
+#include "httpd/counters.h"
 #include "httpd/providers.h"
 #include "httpd/revoked.h"
 #include "httpd/secret.h"
 #include "httpd/state.h"
 #include "httpd/sweep.h"
+#include "httpd/watch.h"
 
 #include <apr_atomic.h>
 #include <apr_shm.h>
@@ -24,6 +26,7 @@ static struct {
     apr_array_header_t *sites; /* of dth_site_t *, in pconf */
     dth_providers_t *made;     /* in pconf */
     dth_revoked_t *revoked;    /* in pconf, as the next; NULL without sites */
+    dth_watch_t *watch;
     dth_sweep_t *sweep;
     ap_filter_rec_t *caching;    /* httpd's */
     volatile apr_uint32_t *turn; /* counts sign-ins, in memory that all children share */
@@ -48,6 +51,7 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     (void)ptemp;
     process.sites = NULL;
     process.revoked = NULL;
+    process.watch = NULL;
     process.sweep = NULL;
     process.turn = NULL;
     process.made = dth_providers_none(pconf);
@@ -55,6 +59,11 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     process.caching = ap_register_output_filter(DTH_CACHING_FILTER, dth_caching_filter, NULL,
                                                 AP_FTYPE_CONTENT_SET);
     return OK;
+}
+
+const dth_providers_t *dth_lifecycle_sites(void)
+{
+    return process.sites == NULL ? NULL : process.made;
 }
 
 apr_uint32_t dth_lifecycle_turn(void)
@@ -119,6 +128,34 @@ static const char *make_keyring(apr_pool_t *pconf, apr_pool_t *ptemp, dth_site_t
     return NULL;
 }
 
+/* The event subscription, where there is one; check_config has seen that both parts are there. */
+static const char *make_subscription(apr_pool_t *pconf, dth_site_t *site)
+{
+    dt_subscription_t *events = apr_pcalloc(pconf, sizeof(*events));
+    dt_slice_t token, aes_key;
+    const char *wrong;
+
+    if (site->conf->event_token == NULL) {
+        return NULL;
+    }
+    wrong = dth_secret_read(pconf, site->conf->event_token, &token);
+    if (wrong != NULL) {
+        return apr_pstrcat(pconf, "DingTalkEventToken: ", wrong, NULL);
+    }
+    wrong = dth_secret_read(pconf, site->conf->event_aes_key, &aes_key);
+    if (wrong != NULL) {
+        return apr_pstrcat(pconf, "DingTalkEventAESKey: ", wrong, NULL);
+    }
+    if (dt_event_aes_key(aes_key, events->aes_key) != APR_SUCCESS) {
+        return "DingTalkEventAESKey: must have the 43 letters and digits of the console's aes_key";
+    }
+    events->token = token.data;
+    events->client_id = site->app.client_id;
+    events->corp_id = site->app.corp_id;
+    site->events = events;
+    return NULL;
+}
+
 static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s, dth_site_t *site)
 {
     dt_slice_t secret;
@@ -135,6 +172,9 @@ static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
                             site->conf->state_dir, &rv);
     }
     wrong = make_keyring(pconf, ptemp, site);
+    if (wrong == NULL) {
+        wrong = make_subscription(pconf, site);
+    }
     return wrong != NULL ? wrong : dth_providers_make(pconf, process.made, s, site);
 }
 
@@ -152,6 +192,7 @@ static apr_status_t make_turn(apr_pool_t *pconf)
 
 int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
+    dth_counters_t *counters;
     const char *wrong;
     apr_status_t rv;
 
@@ -160,7 +201,8 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     if (process.sites == NULL || ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    rv = make_turn(pconf);
+    counters = dth_counters_make(s);
+    rv = counters == NULL ? APR_ENOMEM : make_turn(pconf);
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s, DTNO(0004) "no shared memory");
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -168,17 +210,21 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     for (int i = 0; i < process.sites->nelts; i++) {
         dth_site_t *site = APR_ARRAY_IDX(process.sites, i, dth_site_t *);
 
+        site->counters = counters;
         wrong = complete(pconf, ptemp, s, site);
         if (wrong != NULL) {
             return refuse(s, site, wrong);
         }
     }
     wrong = dth_revoked_make(pconf, s, process.made, &process.revoked);
+    if (wrong == NULL) {
+        wrong = dth_watch_make(pconf, s, process.made, &process.watch);
+    }
     if (wrong != NULL) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, DTNO(0009) "%s", wrong);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    process.sweep = dth_sweep_register(pconf, s, process.made, process.revoked);
+    process.sweep = dth_sweep_register(pconf, s, process.made, process.revoked, process.watch);
     return OK;
 }
 
@@ -248,6 +294,9 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 #endif
     if (rv == APR_SUCCESS && process.revoked != NULL) {
         dth_revoked_load(process.revoked, pchild);
+        rv = dth_watch_start(process.watch, pchild);
+    }
+    if (rv == APR_SUCCESS && process.sweep != NULL) {
         dth_sweep_start(process.sweep, pchild);
     }
     if (rv != APR_SUCCESS) {

@@ -3,7 +3,7 @@
 #ifndef DTH_LIFECYCLE_H
 #define DTH_LIFECYCLE_H
 
-#include "httpd/site.h"
+#include "httpd/providers.h"
 
 #include <util_filter.h>
 
@@ -19,6 +19,9 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
 
 /** Start the providers, before there are threads. A child without them ends itself. */
 void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s);
+
+/** All sites with what they share; NULL when there are none. */
+const dth_providers_t *dth_lifecycle_sites(void);
 
 /** A number that differs between sign-ins that begin at the same time, in whatever child. */
 apr_uint32_t dth_lifecycle_turn(void);

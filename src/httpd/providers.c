@@ -2,6 +2,7 @@
 /* What sites need of the world: made once for all sites that can share it. */
 #include "httpd/providers.h"
 
+#include "httpd/counters.h"
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
 #include "provider/apptoken.h"
@@ -115,6 +116,7 @@ static const char *make_client(apr_pool_t *pconf, dth_providers_t *made, dth_sit
     dt_client_t *client = &site->login.client;
     apr_status_t rv;
 
+    client->meter = dth_counters_meter(pconf, site->counters);
     if (other != NULL) {
         client->http = other->login.client.http;
         client->tokens = other->login.client.tokens;
@@ -192,6 +194,7 @@ static const char *make_codes(apr_pool_t *pconf, dth_providers_t *made, server_r
     wrong = dth_site_codes_make(pconf, site, at_most(COURIERS), &courier);
     if (wrong == NULL) {
         dt_courier_on_trouble(courier, log_courier, s);
+        dt_courier_on_end(courier, dth_count_code, site->counters);
         add_plug(made, &courier->plug);
     }
     return wrong;

@@ -2,10 +2,13 @@
 /* The request as this module sees it: its site, its cookies, its session. */
 #include "httpd/request.h"
 
+#include "core/bytes.h"
 #include "httpd/cookie.h"
+#include "httpd/counters.h"
 #include "httpd/export.h"
 #include "httpd/lifecycle.h"
 #include "httpd/revoked.h"
+#include "httpd/watch.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -141,15 +144,39 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
             dt_session_age(&req->session, &login->admit.lifetimes, call.now) != DT_AGE_DEAD &&
             !dth_revoked_is_dead(req->site, &req->session)) {
             req->found = DTH_LIVE;
+            req->token = req->tokens[i];
             break;
         }
         if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
+            dth_count(&req->site->counters->store_failures);
             ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
                           DTNO(0010) "the session store cannot be read");
             req->found = DTH_CANNOT_TELL;
         }
     }
     return req->found;
+}
+
+/* The member record may have changed since the session was last renewed: then another node, or
+ * another child, has left the new one in the database. A session that cannot be brought up to date
+ * is not renewed. */
+static apr_status_t refresh(const dth_site_t *site, const dt_call_t *call, dt_session_t *session)
+{
+    const dt_memory_t *memory = site->login.bind.memory;
+    const char *record = NULL;
+    dt_member_t member;
+    apr_status_t rv;
+
+    if (!dth_revoked_is_stale(site, session)) {
+        return APR_SUCCESS;
+    }
+    rv = memory->load_member(memory->plug.self, call, site->app.corp_id, session->user_id.data,
+                             &record);
+    if (rv == APR_SUCCESS && record != NULL &&
+        dt_member_read(call->pool, record, &member) == APR_SUCCESS) {
+        dt_admit_refresh(&site->login.admit, call->pool, &member, session);
+    }
+    return rv;
 }
 
 void dth_request_renew(request_rec *r, dth_req_t *req)
@@ -167,13 +194,23 @@ void dth_request_renew(request_rec *r, dth_req_t *req)
     }
     req->renewed = true;
     call = dth_request_call(initial, req);
-    session.seen = call.now;
-    rv = dt_session_save(login->admit.store, &call, &login->admit.lifetimes, &session, &token);
+    if (dt_session_is_unchecked(&session, &login->admit.lifetimes, call.now)) {
+        dth_watch_recheck(req->site, &session);
+    }
+    rv = refresh(req->site, &call, &session);
+    if (rv == APR_SUCCESS) {
+        session.seen = call.now;
+        rv = dt_session_save(login->admit.store, &call, &login->admit.lifetimes, req->token,
+                             &session, &token);
+    }
     if (rv != APR_SUCCESS) { /* the old one is still good: nothing is lost but time */
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, DTNO(0011) "a session cannot be renewed");
         return;
     }
-    dth_cookie_set_session(r, req, token.data);
+    req->session = session;
+    if (!dt_slice_equal(token, req->token)) {
+        dth_cookie_set_session(r, req, token.data);
+    }
 }
 
 void dth_request_tickets(request_rec *r, const dth_req_t *req, dt_tickets_t *tickets)

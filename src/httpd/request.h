@@ -34,6 +34,7 @@ typedef struct dth_req_t {
     dt_slice_t bind; /* the bind ticket as sent; empty when there is none */
     dth_found_t found;
     dt_session_t session; /* when found is DTH_LIVE */
+    dt_slice_t token;     /* the one of tokens that it came from */
     bool renewed;
     const apr_table_t *exported;           /* the headers in which our identity headers were set */
     const struct dth_endpoint_t *endpoint; /* claimed by endpoint_of, or NULL */
@@ -64,7 +65,10 @@ const char *dth_request_target(request_rec *r);
 /** The session of the request, looked up once. */
 dth_found_t dth_request_session(request_rec *r, dth_req_t *req);
 
-/** Renew the session cookie if a tenth of the idle time has passed; at most once per request. */
+/**
+ * Renew the session where that is due (dt_session_age), at most once per request: with what has
+ * become known of its person since, and a note that the person is to be looked up again.
+ */
 void dth_request_renew(request_rec *r, dth_req_t *req);
 
 /** The tickets the browser holds, opened. */

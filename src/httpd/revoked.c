@@ -216,19 +216,38 @@ static dt_revoke_added_t put(const dth_revoked_t *revoked, dt_subject_t subject,
     return added;
 }
 
+/* *known: it was there before. */
+static apr_status_t add_here(const dth_site_t *site, const char *subject, apr_time_t not_before,
+                             apr_time_t now, bool *known)
+{
+    dt_subject_t hash;
+    const apr_status_t rv = dt_subject_read(site->revocations, subject, &hash);
+
+    *known = rv == APR_SUCCESS && put(site->revoked, hash, not_before, now) == DT_REVOKE_KNOWN;
+    return rv;
+}
+
+static apr_status_t add_to_database(const dth_site_t *site, const dt_call_t *call,
+                                    const char *subject, apr_time_t not_before,
+                                    apr_time_t expires_at)
+{
+    const dt_memory_t *memory = site->login.bind.memory;
+
+    return memory->add_revocation(memory->plug.self, call, subject, not_before, expires_at);
+}
+
 apr_status_t dth_revoked_add(request_rec *r, const dth_site_t *site, const char *subject,
                              apr_time_t not_before, apr_time_t expires_at)
 {
-    const dt_memory_t *memory = site->login.bind.memory;
     const dt_call_t call = {.pool = r->pool, .now = r->request_time, .glue = r};
-    dt_subject_t hash;
-    apr_status_t rv = dt_subject_read(site->revocations, subject, &hash);
+    bool known;
+    apr_status_t rv = add_here(site, subject, not_before, call.now, &known);
 
-    if (rv == APR_SUCCESS && put(site->revoked, hash, not_before, call.now) == DT_REVOKE_KNOWN) {
+    if (known) {
         return APR_SUCCESS; /* whoever was first has told the others */
     }
     if (rv == APR_SUCCESS) {
-        rv = memory->add_revocation(memory->plug.self, &call, subject, not_before, expires_at);
+        rv = add_to_database(site, &call, subject, not_before, expires_at);
     }
     if (rv != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
@@ -238,9 +257,51 @@ apr_status_t dth_revoked_add(request_rec *r, const dth_site_t *site, const char 
     return rv;
 }
 
+/* dt_revoker_t.here */
+static void revoke_here(void *self, const dt_call_t *call, const char *subject,
+                        apr_time_t not_before)
+{
+    bool known;
+
+    (void)add_here(self, subject, not_before, call->now, &known);
+}
+
+/* dt_revoker_t.everywhere: what is known here may be so by "here" alone. */
+static apr_status_t revoke_everywhere(void *self, const dt_call_t *call, const char *subject,
+                                      apr_time_t not_before)
+{
+    const dth_site_t *site = self;
+    bool known;
+    const apr_status_t rv = add_here(site, subject, not_before, call->now, &known);
+
+    return rv != APR_SUCCESS
+               ? rv
+               : add_to_database(site, call, subject, not_before, dth_revoked_end(site, call->now));
+}
+
+const dt_revoker_t *dth_revoked_revoker(apr_pool_t *pconf, dth_site_t *site)
+{
+    dt_revoker_t *revoker = apr_palloc(pconf, sizeof(*revoker));
+
+    *revoker = (dt_revoker_t){{"revoked", site, NULL}, revoke_here, revoke_everywhere};
+    return revoker;
+}
+
+apr_interval_time_t dth_revoked_longest(const dth_site_t *site)
+{
+    return site->revoked->longest + DT_SESSION_AHEAD;
+}
+
 apr_time_t dth_revoked_end(const dth_site_t *site, apr_time_t now)
 {
-    return now + site->revoked->longest + DT_SESSION_AHEAD;
+    return now + dth_revoked_longest(site);
+}
+
+bool dth_revoked_is_stale(const dth_site_t *site, const dt_session_t *session)
+{
+    return dt_revoke_covers(site->revocations,
+                            dt_subject_changed(site->revocations, site->corp, session->user_id),
+                            session->seen);
 }
 
 /* --- reading --- */
@@ -325,11 +386,29 @@ static void poll_source(const dth_revoked_t *revoked, const source_t *source, ap
     feed->due = now + source->poll;
 }
 
+static dth_followed_t follow(const source_t *source)
+{
+    const feed_t *feed = source->feed;
+    const apr_time_t now = apr_time_now(), read_at = feed->read_at, since = feed->since;
+    const apr_interval_time_t age = now - (read_at != 0 ? read_at : since != 0 ? since : now);
+
+    return (dth_followed_t){age > 0 ? age : 0, age > POLLS * source->poll};
+}
+
+bool dth_revoked_followed(const dth_revoked_t *revoked, int i, dth_followed_t *followed)
+{
+    if (i >= revoked->sources->nelts) {
+        return false;
+    }
+    *followed = follow(&APR_ARRAY_IDX(revoked->sources, i, source_t));
+    return true;
+}
+
 static void tell_if_late(const dth_revoked_t *revoked, const source_t *source)
 {
     feed_t *feed = source->feed;
-    const apr_time_t last = feed->read_at != 0 ? feed->read_at : feed->since;
-    const bool late = apr_time_now() - last > POLLS * source->poll;
+    const dth_followed_t followed = follow(source);
+    const bool late = followed.is_late;
     apr_int64_t told = !late;
 
     if (!atomic_compare_exchange_strong(&feed->told, &told, late)) {
@@ -340,7 +419,7 @@ static void tell_if_late(const dth_revoked_t *revoked, const source_t *source)
             APLOG_MARK, APLOG_ERR, 0, revoked->server,
             DTNO(0052) "revocations have not been read from the database for %" APR_TIME_T_FMT
                        " s: sessions that were ended on other nodes go on here",
-            apr_time_sec(apr_time_now() - last));
+            apr_time_sec(followed.age));
     }
     else {
         ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, revoked->server,

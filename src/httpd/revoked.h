@@ -42,8 +42,26 @@ apr_interval_time_t dth_revoked_interval(const dth_revoked_t *revoked);
 apr_status_t dth_revoked_add(request_rec *r, const dth_site_t *site, const char *subject,
                              apr_time_t not_before, apr_time_t expires_at);
 
+/** The same for the core, which has no request. Lives in pconf. */
+const dt_revoker_t *dth_revoked_revoker(apr_pool_t *pconf, dth_site_t *site);
+
+/** How a database is followed. */
+typedef struct dth_followed_t {
+    apr_interval_time_t age; /* since its revocations were last read to their end, or first tried */
+    bool is_late;            /* that is too long, and an administrator was told */
+} dth_followed_t;
+
+/** Database number i, from 0; false when there are fewer. Any thread. */
+bool dth_revoked_followed(const dth_revoked_t *revoked, int i, dth_followed_t *followed);
+
+/** The longest life of any session, by whatever clock. */
+apr_interval_time_t dth_revoked_longest(const dth_site_t *site);
+
 /** When a session of any site that begins at now has ended. */
 apr_time_t dth_revoked_end(const dth_site_t *site, apr_time_t now);
+
+/** Whether the member record of a session's person has changed since it was last renewed. */
+bool dth_revoked_is_stale(const dth_site_t *site, const dt_session_t *session);
 
 /** Whether a session that was opened is revoked. The hot path. */
 static inline bool dth_revoked_is_dead(const dth_site_t *site, const dt_session_t *session)

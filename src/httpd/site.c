@@ -197,6 +197,11 @@ static const char *check_events(apr_pool_t *ptemp, const dth_server_t *conf)
     dt_slice_t value;
     const char *wrong = dth_secret_peek(ptemp, conf->event_token, &value);
 
+    if ((conf->event_token == NULL) != (conf->event_aes_key == NULL)) {
+        return "DingTalkEventToken: goes with DingTalkEventAESKey; give both, from the same page "
+               "of "
+               "DingTalk's console";
+    }
     if (wrong == NULL) {
         wrong = dth_secret_peek(ptemp, conf->event_aes_key, &value);
     }
@@ -246,7 +251,8 @@ static dt_admit_t make_admit(apr_pool_t *p, dth_server_t *conf)
         conf->remote_user = accounts ? "account" : "userid";
     }
     return (dt_admit_t){.lifetimes = {.absolute = conf->session_lifetime.time,
-                                      .idle = conf->session_idle.time},
+                                      .idle = conf->session_idle.time,
+                                      .recheck = conf->recheck.time},
                         .remote_user = conf->remote_user,
                         .attributes = make_attributes(p, conf)};
 }

@@ -4,8 +4,10 @@
 #define DTH_SITE_H
 
 #include "core/login.h"
+#include "core/event.h"
 #include "core/revoke.h"
 #include "core/url.h"
+#include "core/watch.h"
 #include "httpd/config.h"
 #include "httpd/templates.h"
 #include "provider/db.h"
@@ -23,6 +25,8 @@ typedef struct dth_cookies_t {
 } dth_cookies_t;
 
 struct dth_revoked_t;
+struct dth_socache_t;
+struct dth_counters_t;
 
 /** The names under which an application sees an attribute. */
 typedef struct dth_export_name_t {
@@ -40,8 +44,12 @@ typedef struct dth_site_t {
     const char *server; /* which one, for messages */
     dt_app_t app;
     dt_login_t login;
-    dt_db_t *db;               /* made by post_config, as the next */
-    const dt_http_t *gateways; /* outgoing calls to those that send codes */
+    dt_db_t *db;                     /* made by post_config, as the next */
+    const dt_http_t *gateways;       /* outgoing calls to those that send codes */
+    struct dth_socache_t *socache;   /* the sessions' cache, made by check_config; NULL: cookies */
+    struct dth_counters_t *counters; /* shared memory */
+    const dt_subscription_t *events; /* NULL: none, and no endpoint for them */
+    const dt_watch_t *watch;
     struct dth_revoked_t *revoked;
     dt_revoke_t *revocations; /* the table of it */
     dt_subject_t corp;        /* as that table knows it */

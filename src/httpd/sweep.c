@@ -6,9 +6,13 @@
 #include <apr_optional.h>
 #include <mod_watchdog.h>
 
-#define WATCHDOG "_dingtalk_"
 #define INTERVAL apr_time_from_sec(10)
 #define WAIT apr_time_from_msec(10)
+
+/* The threads: what waits for DingTalk does not hold up what waits for the database. */
+enum { DATABASES, WATCH, THREADS };
+
+static const char *const names[THREADS] = {"_dingtalk_", "_dingtalk_watch_"};
 
 enum { OFF, IDLE, RUNNING };
 
@@ -16,10 +20,12 @@ enum { OFF, IDLE, RUNNING };
 struct dth_sweep_t {
     const dth_providers_t *made;
     const dth_revoked_t *revoked;
+    dth_watch_t *watch;
     server_rec *server;
-    apr_uint32_t state;
-    int ready; /* of made->dbs, the first so many have their tables */
-    bool told; /* that the next one does not answer */
+    apr_uint32_t states[THREADS];
+    apr_uint32_t ending; /* not 0: what runs has to come to an end */
+    int ready;           /* of made->dbs, the first so many have their tables */
+    bool told;           /* that the next one does not answer */
 };
 
 static void make_ready(dth_sweep_t *sweep, apr_pool_t *pool)
@@ -48,34 +54,50 @@ static void poll_revocations(dth_sweep_t *sweep, apr_pool_t *pool)
     dth_revoked_poll(sweep->revoked, pool);
 }
 
-/* In the watchdog's own thread of each child, which may outlive pchild and all that is in it. */
-static apr_status_t run(dth_sweep_t *sweep, int state, apr_pool_t *pool,
+static void watch(dth_sweep_t *sweep, apr_pool_t *pool)
+{
+    dth_watch_run(sweep->watch, pool, &sweep->ending);
+}
+
+/* In a thread of the watchdog's in each child, which may outlive pchild and all that is in it. Whoever
+ * ends the child says so here before it waits for the thread. */
+static apr_status_t run(dth_sweep_t *sweep, int thread, int state, apr_pool_t *pool,
                         void (*job)(dth_sweep_t *sweep, apr_pool_t *pool))
 {
-    if (state != AP_WATCHDOG_STATE_STOPPING &&
-        apr_atomic_cas32(&sweep->state, RUNNING, IDLE) == IDLE) {
+    if (state == AP_WATCHDOG_STATE_STOPPING) {
+        apr_atomic_set32(&sweep->ending, 1);
+    }
+    else if (apr_atomic_cas32(&sweep->states[thread], RUNNING, IDLE) == IDLE) {
         job(sweep, pool);
-        apr_atomic_set32(&sweep->state, IDLE);
+        apr_atomic_set32(&sweep->states[thread], IDLE);
     }
     return APR_SUCCESS;
 }
 
 static apr_status_t on_ready(int state, void *data, apr_pool_t *pool)
 {
-    return run(data, state, pool, make_ready);
+    return run(data, DATABASES, state, pool, make_ready);
 }
 
 static apr_status_t on_poll(int state, void *data, apr_pool_t *pool)
 {
-    return run(data, state, pool, poll_revocations);
+    return run(data, DATABASES, state, pool, poll_revocations);
+}
+
+static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
+{
+    return run(data, WATCH, state, pool, watch);
 }
 
 static apr_status_t stop(void *data)
 {
     dth_sweep_t *sweep = data;
 
-    while (apr_atomic_cas32(&sweep->state, OFF, IDLE) == RUNNING) {
-        apr_sleep(WAIT);
+    apr_atomic_set32(&sweep->ending, 1);
+    for (int i = 0; i < THREADS; i++) {
+        while (apr_atomic_cas32(&sweep->states[i], OFF, IDLE) == RUNNING) {
+            apr_sleep(WAIT);
+        }
     }
     return APR_SUCCESS;
 }
@@ -83,35 +105,55 @@ static apr_status_t stop(void *data)
 void dth_sweep_start(dth_sweep_t *sweep, apr_pool_t *pchild)
 {
     apr_pool_pre_cleanup_register(pchild, sweep, stop);
-    apr_atomic_set32(&sweep->state, IDLE);
+    for (int i = 0; i < THREADS; i++) {
+        apr_atomic_set32(&sweep->states[i], IDLE);
+    }
 }
 
-dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made,
-                                const dth_revoked_t *revoked)
+static apr_status_t hand_over(dth_sweep_t *sweep, apr_pool_t *pconf)
 {
     APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get_instance =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *register_callback =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
-    ap_watchdog_t *watchdog = NULL;
+    const struct {
+        int thread;
+        apr_interval_time_t every;
+        ap_watchdog_callback_fn_t *callback;
+    } jobs[] = {
+        {DATABASES, INTERVAL, on_ready},
+        {DATABASES, dth_revoked_interval(sweep->revoked), on_poll},
+        {WATCH, DTH_WATCH_TICK, on_watch},
+    };
+    apr_status_t rv = get_instance == NULL || register_callback == NULL ? APR_ENOTIMPL
+                                                                        : APR_SUCCESS;
+
+    for (apr_size_t i = 0; rv == APR_SUCCESS && i < sizeof(jobs) / sizeof(*jobs); i++) {
+        ap_watchdog_t *watchdog;
+
+        rv = get_instance(&watchdog, names[jobs[i].thread], 0, 0, pconf);
+        if (rv == APR_SUCCESS) {
+            rv = register_callback(watchdog, jobs[i].every, sweep, jobs[i].callback);
+        }
+    }
+    return rv;
+}
+
+dth_sweep_t *dth_sweep_register(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made,
+                                const dth_revoked_t *revoked, dth_watch_t *watch)
+{
     dth_sweep_t *sweep = apr_pcalloc(pconf, sizeof(*sweep));
     apr_status_t rv;
 
-    *sweep = (dth_sweep_t){.made = made, .revoked = revoked, .server = s};
-    if (get_instance == NULL || register_callback == NULL) {
+    *sweep = (dth_sweep_t){.made = made, .revoked = revoked, .watch = watch, .server = s};
+    rv = hand_over(sweep, pconf);
+    if (rv == APR_ENOTIMPL) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      DTNO(0055) "mod_watchdog is not loaded: revocations of other nodes are read "
-                                "at the start only");
-        return sweep;
+                                "at the start only, events end sessions on this node only, and "
+                                "members are not looked up again");
     }
-    rv = get_instance(&watchdog, WATCHDOG, 0, 0, pconf);
-    if (rv == APR_SUCCESS) {
-        rv = register_callback(watchdog, INTERVAL, sweep, on_ready);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = register_callback(watchdog, dth_revoked_interval(revoked), sweep, on_poll);
-    }
-    if (rv != APR_SUCCESS) {
+    else if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, rv, s,
                      DTNO(0008) "mod_watchdog does not take our jobs");
     }

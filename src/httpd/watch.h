@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The watch of all sites: a thread per child, told by requests what there is to do. */
+#ifndef DTH_WATCH_H
+#define DTH_WATCH_H
+
+#include "core/watch.h"
+#include "httpd/providers.h"
+
+/** Made by post_config, read-only after it but for what belongs to a child. */
+typedef struct dth_watch_t dth_watch_t;
+
+/** How often the thread looks whether there is something to do. */
+#define DTH_WATCH_TICK apr_time_from_msec(100)
+
+/**
+ * Make the watch of every site, site->watch; after dth_revoked_make. Sites of the same corp, app and
+ * database have one. post_config only.
+ * @return NULL, or what is wrong
+ */
+const char *dth_watch_make(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made,
+                           dth_watch_t **watch);
+
+/** Make the queues of this child. child_init, before dth_sweep_start. */
+apr_status_t dth_watch_start(dth_watch_t *watch, apr_pool_t *pchild);
+
+/**
+ * Work until there is nothing to do, or until *stop is not zero. mod_watchdog's thread, one per
+ * child; of all children one at a time does a kind of work for a site, another takes over when it
+ * dies. Only between dth_watch_start and the end of its pchild.
+ */
+void dth_watch_run(dth_watch_t *watch, apr_pool_t *pool, volatile apr_uint32_t *stop);
+
+/*
+ * Told by requests: each puts a note into the child's queue and returns at once. When the queue is
+ * full the note is lost, which costs nothing but time: the next renewal writes another.
+ */
+
+/** A person has signed in. pool is for the call only. */
+void dth_watch_signed_in(const dth_site_t *site, apr_pool_t *pool, const dt_member_t *member);
+
+/** A session is renewed whose person was last looked up longer than DingTalkRecheck ago. */
+void dth_watch_recheck(const dth_site_t *site, const dt_session_t *session);
+
+/** Something was kept in the database that is to be done now: by whichever child. */
+void dth_watch_wake(const dth_site_t *site);
+
+#endif
