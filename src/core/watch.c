@@ -319,6 +319,11 @@ apr_status_t dt_watch_recheck(const dt_watch_t *watch, const dt_call_t *call, co
                                call->now - watch->recheck);
 }
 
+apr_status_t dt_watch_stale(const dt_watch_t *watch, const dt_call_t *call, const char *user_id)
+{
+    return tell_changed(watch, call, user_id);
+}
+
 apr_status_t dt_watch_forget(const dt_watch_t *watch, const dt_call_t *call)
 {
     const dt_memory_t *memory = watch->memory;

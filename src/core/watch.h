@@ -91,6 +91,9 @@ apr_status_t dt_watch_signed_in(const dt_watch_t *watch, const dt_call_t *call,
 /** A session of this person is older than recheck: have the record read, once for all who ask. */
 apr_status_t dt_watch_recheck(const dt_watch_t *watch, const dt_call_t *call, const char *user_id);
 
+/** A session of this person was renewed without the record that has changed: tell all nodes again. */
+apr_status_t dt_watch_stale(const dt_watch_t *watch, const dt_call_t *call, const char *user_id);
+
 /** Forget what is too old to matter. */
 apr_status_t dt_watch_forget(const dt_watch_t *watch, const dt_call_t *call);
 

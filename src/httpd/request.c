@@ -157,26 +157,24 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
     return req->found;
 }
 
-/* The member record may have changed since the session was last renewed: then another node, or
- * another child, has left the new one in the database. A session that cannot be brought up to date
- * is not renewed. */
-static apr_status_t refresh(const dth_site_t *site, const dt_call_t *call, dt_session_t *session)
+/* The member record may have changed since the session was last renewed: then somebody has left the
+ * new one in the database. A session does not end because that does not answer. */
+static void refresh(const dth_site_t *site, const dt_call_t *call, dt_session_t *session)
 {
     const dt_memory_t *memory = site->login.bind.memory;
     const char *record = NULL;
     dt_member_t member;
-    apr_status_t rv;
 
     if (!dth_revoked_is_stale(site, session)) {
-        return APR_SUCCESS;
+        return;
     }
-    rv = memory->load_member(memory->plug.self, call, site->app.corp_id, session->user_id.data,
-                             &record);
-    if (rv == APR_SUCCESS && record != NULL &&
-        dt_member_read(call->pool, record, &member) == APR_SUCCESS) {
+    if (memory->load_member(memory->plug.self, call, site->app.corp_id, session->user_id.data,
+                            &record) != APR_SUCCESS) {
+        dth_watch_stale(site, session);
+    }
+    else if (record != NULL && dt_member_read(call->pool, record, &member) == APR_SUCCESS) {
         dt_admit_refresh(&site->login.admit, call->pool, &member, session);
     }
-    return rv;
 }
 
 void dth_request_renew(request_rec *r, dth_req_t *req)
@@ -197,12 +195,10 @@ void dth_request_renew(request_rec *r, dth_req_t *req)
     if (dt_session_is_unchecked(&session, &login->admit.lifetimes, call.now)) {
         dth_watch_recheck(req->site, &session);
     }
-    rv = refresh(req->site, &call, &session);
-    if (rv == APR_SUCCESS) {
-        session.seen = call.now;
-        rv = dt_session_save(login->admit.store, &call, &login->admit.lifetimes, req->token,
-                             &session, &token);
-    }
+    refresh(req->site, &call, &session);
+    session.seen = call.now;
+    rv = dt_session_save(login->admit.store, &call, &login->admit.lifetimes, req->token, &session,
+                         &token);
     if (rv != APR_SUCCESS) { /* the old one is still good: nothing is lost but time */
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, DTNO(0011) "a session cannot be renewed");
         return;

@@ -159,13 +159,20 @@ const char *dth_watch_make(apr_pool_t *pconf, server_rec *s, const dth_providers
 
 /* --- notes: malloc'd, since pools are not for several threads --- */
 
+/* What a note is about. */
+typedef enum about_t {
+    SIGNED_IN, /* text is the member record */
+    UNCHECKED, /* a session whose person is to be looked up; text is the userid, as in the next */
+    STALE      /* a session that was renewed without its person's new record */
+} about_t;
+
 typedef struct note_t {
     apr_time_t at;
-    bool signed_in;
-    char text[]; /* the record of who has signed in; else the userid of who is to be looked up */
+    about_t about;
+    char text[];
 } note_t;
 
-static void put_note(corp_t *corp, bool signed_in, dt_slice_t text)
+static void put_note(corp_t *corp, about_t about, dt_slice_t text)
 {
     note_t *note = malloc(sizeof(*note) + text.len + 1);
 
@@ -173,7 +180,7 @@ static void put_note(corp_t *corp, bool signed_in, dt_slice_t text)
         return;
     }
     note->at = apr_time_now();
-    note->signed_in = signed_in;
+    note->about = about;
     memcpy(note->text, text.data, text.len);
     note->text[text.len] = '\0';
     /* A child that could not start has no queue. */
@@ -191,12 +198,17 @@ static note_t *next_note(corp_t *corp)
 
 void dth_watch_signed_in(const dth_site_t *site, apr_pool_t *pool, const dt_member_t *member)
 {
-    put_note(site->watch->baton, true, dt_slice(dt_member_text(pool, member)));
+    put_note(site->watch->baton, SIGNED_IN, dt_slice(dt_member_text(pool, member)));
 }
 
 void dth_watch_recheck(const dth_site_t *site, const dt_session_t *session)
 {
-    put_note(site->watch->baton, false, session->user_id);
+    put_note(site->watch->baton, UNCHECKED, session->user_id);
+}
+
+void dth_watch_stale(const dth_site_t *site, const dt_session_t *session)
+{
+    put_note(site->watch->baton, STALE, session->user_id);
 }
 
 static apr_status_t end_corp(void *data)
@@ -271,17 +283,26 @@ static void ask(corp_t *corp, const dt_call_t *call, const char *user_id)
     want(corp, MEMBERS);
 }
 
-/* As of when it was written: that is how old what it says is. */
+/* As of when it was written, for that is how old what it says is; but a session may have been renewed
+ * again since it was said to be stale. */
 static void take_note(corp_t *corp, const note_t *note, apr_pool_t *pool)
 {
-    const dt_call_t call = {.pool = pool, .now = note->at};
+    const dt_call_t then = {.pool = pool, .now = note->at};
+    const dt_call_t now = {.pool = pool, .now = apr_time_now()};
     dt_member_t member;
 
-    if (!note->signed_in) {
-        ask(corp, &call, note->text);
-    }
-    else if (dt_member_read(pool, note->text, &member) == APR_SUCCESS) {
-        (void)dt_watch_signed_in(&corp->watch, &call, &member);
+    switch (note->about) {
+    case SIGNED_IN:
+        if (dt_member_read(pool, note->text, &member) == APR_SUCCESS) {
+            (void)dt_watch_signed_in(&corp->watch, &then, &member);
+        }
+        break;
+    case UNCHECKED:
+        ask(corp, &then, note->text);
+        break;
+    case STALE:
+        (void)dt_watch_stale(&corp->watch, &now, note->text);
+        break;
     }
 }
 

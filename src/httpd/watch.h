@@ -41,6 +41,10 @@ void dth_watch_signed_in(const dth_site_t *site, apr_pool_t *pool, const dt_memb
 /** A session is renewed whose person was last looked up longer than DingTalkRecheck ago. */
 void dth_watch_recheck(const dth_site_t *site, const dt_session_t *session);
 
+/** A session was renewed with what it had, although its person's record has changed: the database
+ *  did not answer. When it does, all nodes are told of the change again. */
+void dth_watch_stale(const dth_site_t *site, const dt_session_t *session);
+
 /** Something was kept in the database that is to be done now: by whichever child. */
 void dth_watch_wake(const dth_site_t *site);
 

@@ -286,6 +286,15 @@ static void a_session_renewed_while_a_change_is_told_is_refreshed_next_time(void
     assert_int_equal(not_before, w->call.now + DT_SESSION_AHEAD);
 }
 
+static void a_change_that_a_session_missed_is_told_again(void **state)
+{
+    world_t *w = *state;
+
+    assert_int_equal(dt_watch_stale(&w->watch, &w->call, "us-1"), APR_SUCCESS);
+    assert_int_equal(ends_of(w, CHANGED, true, NULL), 1);
+    assert_int_equal(w->ended_count, 1);
+}
+
 static void a_change_is_told_once(void **state)
 {
     world_t *w = *state;
@@ -438,6 +447,7 @@ int main(void)
         WITH_WORLD(another_persons_record_under_the_userid_signs_out),
         WITH_WORLD(a_record_without_unionid_is_no_change),
         WITH_WORLD(a_change_is_told_to_all_nodes),
+        WITH_WORLD(a_change_that_a_session_missed_is_told_again),
         WITH_WORLD(a_session_renewed_while_a_change_is_told_is_refreshed_next_time),
         WITH_WORLD(a_change_is_told_once),
         WITH_WORLD(a_change_is_found_again_when_it_could_not_be_told),
