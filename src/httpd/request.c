@@ -139,11 +139,13 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
     call = dth_request_call(initial, req); /* in the pool where the session is kept */
     for (int i = 0; i < req->token_count; i++) {
         apr_status_t rv = dt_session_load(login->admit.store, &call, req->tokens[i], &req->session);
+        dt_age_t age = rv != APR_SUCCESS
+                           ? DT_AGE_DEAD
+                           : dt_session_age(&req->session, &login->admit.lifetimes, call.now);
 
-        if (rv == APR_SUCCESS &&
-            dt_session_age(&req->session, &login->admit.lifetimes, call.now) != DT_AGE_DEAD &&
-            !dth_revoked_is_dead(req->site, &req->session)) {
+        if (age != DT_AGE_DEAD && !dth_revoked_is_dead(req->site, &req->session)) {
             req->found = DTH_LIVE;
+            req->is_due = age == DT_AGE_DUE;
             req->token = req->tokens[i];
             break;
         }
@@ -177,21 +179,14 @@ static void refresh(const dth_site_t *site, const dt_call_t *call, dt_session_t 
     }
 }
 
-void dth_request_renew(request_rec *r, dth_req_t *req)
+static void renew(request_rec *r, dth_req_t *req)
 {
     const dt_login_t *login = &req->site->login;
-    request_rec *initial = dth_request_initial(r);
+    const dt_call_t call = dth_request_call(dth_request_initial(r), req);
     dt_session_t session = req->session;
     dt_slice_t token;
-    dt_call_t call;
     apr_status_t rv;
 
-    if (req->renewed ||
-        dt_session_age(&session, &login->admit.lifetimes, initial->request_time) != DT_AGE_DUE) {
-        return;
-    }
-    req->renewed = true;
-    call = dth_request_call(initial, req);
     if (dt_session_is_unchecked(&session, &login->admit.lifetimes, call.now)) {
         dth_watch_recheck(req->site, &session);
     }
@@ -206,6 +201,14 @@ void dth_request_renew(request_rec *r, dth_req_t *req)
     req->session = session;
     if (!dt_slice_equal(token, req->token)) {
         dth_cookie_set_session(r, req, token.data);
+    }
+}
+
+void dth_request_renew(request_rec *r, dth_req_t *req)
+{
+    if (req->is_due) {
+        req->is_due = false;
+        renew(r, req);
     }
 }
 
