@@ -16,8 +16,8 @@ packages() {
     deb-demo) echo libaprutil1-dbd-sqlite3 openssl python3-requests python3-aiohttp \
         python3-qrcode python3-pil ;;
     deb-test) echo libcmocka-dev curl valgrind python3-pytest python3-pytest-xdist python3-h2 \
-        postgresql mariadb-server sqlite3 slapd ldap-utils libaprutil1-dbd-pgsql \
-        libaprutil1-dbd-mysql libaprutil1-ldap ;;
+        postgresql mariadb-server sqlite3 slapd ldap-utils redis-server memcached \
+        libaprutil1-dbd-pgsql libaprutil1-dbd-mysql libaprutil1-ldap ;;
     deb-optional) echo python3-selenium chromium chromium-driver fonts-noto-cjk ;;
     rpm-build) echo httpd httpd-devel apr-devel apr-util-devel libcurl-devel jansson-devel \
         openssl-devel openldap-devel autoconf automake libtool pkgconf-pkg-config make gcc \
@@ -26,7 +26,7 @@ packages() {
         python3-qrcode python3-pillow ;;
     rpm-test) echo libcmocka-devel libasan libubsan curl valgrind python3-pytest \
         python3-pytest-xdist python3-h2 postgresql-server mariadb-server sqlite openldap-servers \
-        openldap-clients apr-util-pgsql apr-util-mysql apr-util-ldap mod_ldap ;;
+        openldap-clients redis memcached apr-util-pgsql apr-util-mysql apr-util-ldap mod_ldap ;;
     rpm-optional) echo python3-selenium chromium chromedriver google-noto-sans-cjk-fonts ;;
     esac
 }

@@ -60,7 +60,7 @@ struct dt_scratch_t {
     int next; /* the slot that was made longest ago */
 };
 
-static const char *const purposes[DT_SEAL_PURPOSES] = {"session", "ticket", "bind"};
+static const char *const purposes[DT_SEAL_PURPOSES] = {"session", "ticket", "bind", "handle"};
 
 /* RFC 5869 through the interface that OpenSSL 1.1.1 and 3 have in common. */
 static bool derive(dt_slice_t text, dt_slice_t owner, const char *info, unsigned char *out,
@@ -346,6 +346,17 @@ apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
     raw[AT_TEXT + len] = '\0'; /* where the tag was */
     *plain = (dt_slice_t){(char *)raw + AT_TEXT, len};
     return APR_SUCCESS;
+}
+
+bool dt_seal_is_current(const dt_keyring_t *keyring, dt_slice_t token)
+{
+    enum { HEAD = 8 }; /* characters, which are six bytes */
+    unsigned char head[HEAD];
+    apr_size_t len;
+
+    return token.len >= TOKEN_MIN &&
+           dt_base64url_decode((dt_slice_t){token.data, HEAD}, head, &len) == APR_SUCCESS &&
+           memcmp(head + AT_ID, keyring->sets[0].id, ID_SIZE) == 0;
 }
 
 apr_status_t dt_keyring_mac(const dt_keyring_t *keyring, int index, dt_slice_t data,

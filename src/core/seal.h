@@ -24,6 +24,7 @@ typedef enum dt_purpose_t {
     DT_SEAL_SESSION,
     DT_SEAL_TICKET,
     DT_SEAL_BIND,
+    DT_SEAL_HANDLE, /* names an entry of a session store */
     DT_SEAL_PURPOSES
 } dt_purpose_t;
 
@@ -63,6 +64,9 @@ apr_status_t dt_seal(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
  */
 apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt_call_t *call,
                      dt_slice_t token, dt_slice_t *plain);
+
+/** Whether a token that opens was sealed with the key that seals now, and not with an older one. */
+bool dt_seal_is_current(const dt_keyring_t *keyring, dt_slice_t token);
 
 #define DT_MAC_SIZE 32
 

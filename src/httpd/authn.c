@@ -141,8 +141,9 @@ int dth_authn_check(request_rec *r)
             return HTTP_SERVICE_UNAVAILABLE;
         }
         return dth_page_result(r, req, 0,
-                               &(dt_result_t){DT_UNSURE, &dt_whys[DT_WHY_INTERNAL], NULL}, NULL,
-                               &(dth_offer_t){.sign_in = NULL});
+                               &(dt_result_t){DT_UNSURE, &dt_whys[DT_WHY_UNAVAILABLE],
+                                              "the session store"},
+                               NULL, &(dth_offer_t){.sign_in = NULL});
     default:
         return answer_stranger(r, req);
     }

@@ -91,12 +91,14 @@ static inline int dth_choice(dth_choice_t value)
 extern const char *const dth_unauthenticated_words[];
 extern const char *const dth_export_words[];
 extern const char *const dth_encoding_words[];
-extern const char *const dth_store_words[];
 extern const char *const dth_samesite_words[];
 extern const char *const dth_secure_words[];
 extern const char *const dth_unbound_words[];
 extern const char *const dth_sender_type_words[];
 extern const char *const dth_login_params_of_ours[];
+
+/** What a session store that is one of httpd's shared object caches begins with. */
+#define DTH_SOCACHE "socache:"
 
 #define DTH_SERVER_IN_SERVER(type, member) dth_##type##_t member;
 #define DTH_DIR_IN_SERVER(type, member)

@@ -198,6 +198,21 @@ static const char *check_column(apr_pool_t *p, const char *word)
 }
 const dth_check_t dth_is_column = {check_column};
 
+/* Whether there is such a cache is found out when all modules are loaded. */
+static const char *check_store(apr_pool_t *p, const char *word)
+{
+    const apr_size_t len = strlen(DTH_SOCACHE);
+
+    (void)p;
+    return strcmp(word, "cookie") == 0 ||
+                   (strncmp(word, DTH_SOCACHE, len) == 0 && apr_isalnum(word[len]))
+               ? NULL
+               : "cookie or socache:PROVIDER[:ARGS], such as socache:shmcb, "
+                 "socache:redis:127.0.0.1:6379, socache:memcache:127.0.0.1:11211 or "
+                 "socache:dbm:/path";
+}
+const dth_check_t dth_is_store = {check_store};
+
 static const char *check_autobind(apr_pool_t *p, const dth_pair_t *pair)
 {
     dt_match_t match;

@@ -13,7 +13,6 @@
 const char *const dth_unauthenticated_words[] = {"auto", "login", "401", "pass", NULL};
 const char *const dth_export_words[] = {"env", "none", "headers", "both", NULL};
 const char *const dth_encoding_words[] = {"percent", "base64url", "raw", NULL};
-const char *const dth_store_words[] = {"cookie", NULL};
 const char *const dth_samesite_words[] = {"Lax", "Strict", "None", NULL};
 const char *const dth_secure_words[] = {"auto", "on", "off", NULL};
 const char *const dth_unbound_words[] = {"bind", "create", "deny", NULL};

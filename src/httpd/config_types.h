@@ -45,7 +45,7 @@ typedef struct dth_check_t {
 
 extern const dth_check_t dth_is_word, dth_is_number, dth_is_prefix, dth_is_origin, dth_is_attribute,
     dth_is_user_attribute, dth_is_directory, dth_is_cookie_name, dth_is_domain, dth_is_cookie_path,
-    dth_is_filter, dth_is_column;
+    dth_is_filter, dth_is_column, dth_is_store;
 
 /** A check of a name and its value, for pairs: NULL, or what is wrong with it. */
 typedef struct dth_pair_check_t {

@@ -78,9 +78,11 @@ static void revoke_session(request_rec *r, const dth_req_t *req, const dt_call_t
     }
 }
 
-static void end_sessions(request_rec *r, const dth_req_t *req, const dt_call_t *call)
+/* APR_SUCCESS when the store has none of them any more. */
+static apr_status_t end_sessions(request_rec *r, const dth_req_t *req, const dt_call_t *call)
 {
     const dt_store_t *store = req->site->login.admit.store;
+    apr_status_t ended = APR_SUCCESS;
 
     for (int i = 0; i < req->token_count; i++) {
         dt_session_t session;
@@ -93,8 +95,10 @@ static void end_sessions(request_rec *r, const dth_req_t *req, const dt_call_t *
         if (rv != APR_SUCCESS) {
             ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
                           DTNO(0040) "a session could not be taken out of the store");
+            ended = rv;
         }
     }
+    return ended;
 }
 
 /* All sessions of the account; of the person where a session does not know of accounts: they have
@@ -105,7 +109,12 @@ static apr_status_t end_all(request_rec *r, dth_req_t *req)
     const dt_session_t *session = &req->session;
     const char *subject;
 
-    if (dth_request_session(r, req) != DTH_LIVE) {
+    switch (dth_request_session(r, req)) {
+    case DTH_LIVE:
+        break;
+    case DTH_CANNOT_TELL:
+        return APR_EGENERAL;
+    default:
         return APR_SUCCESS; /* nobody knows whose sessions these would be */
     }
     subject = site->user_is_account
@@ -138,16 +147,18 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
     int status = HTTP_OK;
     dt_tickets_t tickets;
     dt_way_t way;
+    bool is_ended;
 
     if (!is_wanted(r) || (all && !is_same_origin(r, req))) {
         return ask_first(r, req, return_to);
     }
-    if (all && end_all(r, req) != APR_SUCCESS) {
+    is_ended = !all || end_all(r, req) == APR_SUCCESS;
+    is_ended &= end_sessions(r, req, &call) == APR_SUCCESS;
+    if (!is_ended) {
         result = dt_result(DT_WHY_SIGNED_OUT_HERE, NULL);
         status = HTTP_SERVICE_UNAVAILABLE;
         return_to = NULL; /* they have to know */
     }
-    end_sessions(r, req, &call);
     dth_cookie_clear_session(r, req);
     dth_request_tickets(r, req, &tickets);
     dt_login_sign_out(&req->site->login, &call, &tickets, &way);

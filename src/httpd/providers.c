@@ -5,6 +5,7 @@
 #include "httpd/counters.h"
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
+#include "httpd/store_socache.h"
 #include "provider/apptoken.h"
 #include "provider/courier.h"
 #include "provider/curl.h"
@@ -25,6 +26,7 @@ dth_providers_t *dth_providers_none(apr_pool_t *pconf)
     made->sites = apr_array_make(pconf, 4, sizeof(dth_site_t *));
     made->plugs = apr_array_make(pconf, 8, sizeof(const dt_plug_t *));
     made->dbs = apr_array_make(pconf, 2, sizeof(dt_db_t *));
+    made->socaches = apr_array_make(pconf, 2, sizeof(dth_socache_t *));
     return made;
 }
 
@@ -67,6 +69,11 @@ static bool same_database(const dth_site_t *a, const dth_site_t *b)
     return strcmp(a->conf->database.driver, b->conf->database.driver) == 0 &&
            strcmp(a->conf->database.params, b->conf->database.params) == 0 &&
            a->conf->timeout.total == b->conf->timeout.total;
+}
+
+static bool same_socache(const dth_site_t *a, const dth_site_t *b)
+{
+    return a->socache == b->socache;
 }
 
 static const dth_site_t *find(const dth_providers_t *made, const dth_site_t *site, same_t *same)
@@ -200,12 +207,34 @@ static const char *make_codes(apr_pool_t *pconf, dth_providers_t *made, server_r
     return wrong;
 }
 
+static const char *make_store(apr_pool_t *pconf, dth_providers_t *made, server_rec *s,
+                              dth_site_t *site)
+{
+    const char *wrong;
+
+    if (site->socache == NULL) {
+        site->login.admit.store = dt_store_cookie_create(pconf, site->login.keys);
+        return NULL;
+    }
+    wrong = dth_store_socache_open(pconf, s, site->socache, site->conf->session_lifetime.time);
+    if (wrong != NULL) {
+        return apr_pstrcat(pconf, "DingTalkSessionStore: ", wrong, NULL);
+    }
+    if (find(made, site, same_socache) == NULL) {
+        APR_ARRAY_PUSH(made->socaches, dth_socache_t *) = site->socache;
+    }
+    site->login.admit.store = dth_store_socache_create(pconf, site->socache, site->login.keys);
+    return NULL;
+}
+
 const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_rec *s,
                                dth_site_t *site)
 {
     const char *wrong = make_client(pconf, made, site);
 
-    site->login.admit.store = dt_store_cookie_create(pconf, site->login.keys);
+    if (wrong == NULL) {
+        wrong = make_store(pconf, made, s, site);
+    }
     if (wrong == NULL) {
         wrong = make_memory(pconf, made, s, site);
     }
@@ -219,7 +248,7 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
     return wrong;
 }
 
-apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild)
+apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -227,6 +256,9 @@ apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild
         const dt_plug_t *plug = APR_ARRAY_IDX(made->plugs, i, const dt_plug_t *);
 
         rv = plug->start == NULL ? APR_SUCCESS : plug->start(plug->self, pchild);
+    }
+    for (int i = 0; rv == APR_SUCCESS && i < made->socaches->nelts; i++) {
+        rv = dth_store_socache_child(APR_ARRAY_IDX(made->socaches, i, dth_socache_t *), pchild, s);
     }
     for (int i = 0; rv == APR_SUCCESS && i < made->dbs->nelts; i++) {
         rv = dt_db_start(APR_ARRAY_IDX(made->dbs, i, dt_db_t *), pchild);

@@ -7,9 +7,10 @@
 
 /** What was made so far. Lives in pconf; read-only after post_config. */
 typedef struct dth_providers_t {
-    apr_array_header_t *sites; /* of dth_site_t *: complete ones */
-    apr_array_header_t *plugs; /* of const dt_plug_t *: each provider once */
-    apr_array_header_t *dbs;   /* of dt_db_t *: each once */
+    apr_array_header_t *sites;    /* of dth_site_t *: complete ones */
+    apr_array_header_t *plugs;    /* of const dt_plug_t *: each provider once */
+    apr_array_header_t *dbs;      /* of dt_db_t *: each once */
+    apr_array_header_t *socaches; /* of dth_socache_t *: each once */
 } dth_providers_t;
 
 /** None yet. */
@@ -25,6 +26,6 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
                                dth_site_t *site);
 
 /** Start all in a child, before there are threads. */
-apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild);
+apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s);
 
 #endif

@@ -151,8 +151,10 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
         }
         if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
             dth_count(&req->site->counters->store_failures);
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
-                          DTNO(0010) "the session store cannot be read");
+            if (rv != APR_EBUSY) { /* it has failed a moment ago, and said so */
+                ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
+                              DTNO(0010) "the session store cannot be read");
+            }
             req->found = DTH_CANNOT_TELL;
         }
     }

@@ -9,6 +9,7 @@
 #include "httpd/secret.h"
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
+#include "httpd/store_socache.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -267,6 +268,20 @@ static const char *make_pages(apr_pool_t *p, dth_site_t *site)
     return wrong == NULL ? NULL : apr_pstrcat(p, "DingTalkPages: ", wrong, NULL);
 }
 
+/* A cache, or nothing where cookies are all there is. Sites that name the same one share it. */
+static const char *check_store(apr_pool_t *p, apr_pool_t *ptemp, dth_site_t *site)
+{
+    const char *store = site->conf->session_store;
+    const apr_size_t len = strlen(DTH_SOCACHE);
+    const char *wrong;
+
+    if (strncmp(store, DTH_SOCACHE, len) != 0) {
+        return NULL;
+    }
+    wrong = dth_store_socache_check(p, ptemp, store + len, &site->socache);
+    return wrong == NULL ? NULL : apr_pstrcat(p, "DingTalkSessionStore: ", wrong, NULL);
+}
+
 /* --- the database --- */
 
 static void make_database(apr_pool_t *p, dth_server_t *conf)
@@ -329,6 +344,9 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     conf->site = site;
     dth_lifecycle_add(p, site);
     wrong = check_cookies(p, site);
+    if (wrong == NULL) {
+        wrong = check_store(p, ptemp, site);
+    }
     if (wrong == NULL) {
         wrong = make_pages(p, site);
     }

@@ -322,6 +322,9 @@ static void keys_rotate_without_signing_anyone_out(void **state)
     assert_true(opens(new_ring, &bench->call, after, PLAIN)); /* the first seals */
     assert_false(opens(old_ring, &bench->call, after, PLAIN));
     assert_false(opens(new_ring, &bench->call, before, PLAIN)); /* removed, so no longer */
+    assert_true(dt_seal_is_current(both_ring, after));
+    assert_false(dt_seal_is_current(both_ring, before));
+    assert_false(dt_seal_is_current(both_ring, dt_slice(NULL)));
 }
 
 static void a_key_text_must_be_long_enough(void **state)

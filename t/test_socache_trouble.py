@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cache of sessions that fails: 503 in time, no loop, and back as soon as it is."""
+
+import concurrent.futures
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import pytest
+
+from lib import expect
+from lib import site as sites
+from lib.caches import (  # noqa: F401  (fixtures)
+    cache_of, copy_of, is_in, leave, memcached, on_redis, redis, remote, start)
+
+# What httpd and its providers say of a server that does not answer, and what we say.
+UNREACHABLE = (r"AH03473|AH03478|AH03479|AH00790|AH00791", "DT0010", "DT0064", "DT0021")
+
+
+def within(seconds, holds):
+    """Wait until it holds; how long that took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+@contextlib.contextmanager
+def without(server):
+    """The server is killed, and started again at the end."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+@contextlib.contextmanager
+def frozen(server):
+    """The server takes connections, but does not answer."""
+    server.process.send_signal(signal.SIGSTOP)
+    os.waitpid(server.process.pid, os.WUNTRACED)  # until it has stopped
+    try:
+        yield
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+
+
+def refused_in_time(browser, seconds=2):
+    """A 503 that asks to come back, soon enough."""
+    began = time.monotonic()
+    answer = browser.navigate("/app/")
+    took = time.monotonic() - began
+    assert answer.status == 503, answer
+    assert int(answer.get("Retry-After")) > 0
+    assert not answer.set_cookies
+    assert took < seconds, f"{took} s"
+    return answer
+
+
+def is_told(browser):
+    """Whether the cache could be asked for the session."""
+    return browser.tab(jar=browser.jar.copy()).fetch("/app/data.txt").status != 503
+
+
+def test_a_server_that_is_gone_means_503_and_no_loop(remote, start, visit, mpm):
+    httpd = start(remote, fresh=True, mpm=mpm)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+    httpd.expect_log("DT0064")
+    with without(remote.server):
+        for _ in range(30):
+            expect.own_answer(refused_in_time(browser))
+        assert browser.fetch("/open/").status == 200
+        assert visit(httpd).navigate("/app/").status == 302
+        time.sleep(3)
+        refused_in_time(browser)
+    within(5, lambda: all(is_told(browser) for _ in range(20)))
+    browser.sign_in()
+    assert all(is_in(browser) for _ in range(20))
+
+
+def test_the_log_says_once_that_it_is_gone_and_that_it_is_back(on_redis, start, visit):
+    httpd = start(on_redis, fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+    with without(on_redis.server):
+        for _ in range(200):
+            refused_in_time(browser)
+        lines = httpd.log.lines()
+        assert len([line for line in lines if "DT0064:" in line]) == 1
+        assert len([line for line in lines if re.search("DT0010:|AH034", line)]) < 20
+    within(5, lambda: is_told(browser))
+    assert len([line for line in httpd.log.lines() if "DT0065:" in line]) == 1
+
+
+def test_many_at_once_when_it_goes_and_comes_back(remote, start, visit):
+    httpd = start(remote, fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+
+    def ask(_):
+        return copy_of(browser, visit, httpd).fetch("/app/data.txt").status
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(ask, range(200))) == {200}
+        with without(remote.server):
+            assert set(pool.map(ask, range(200))) == {503}
+        within(5, lambda: ask(0) == 401)
+        browser.sign_in()
+        assert set(pool.map(ask, range(200))) == {200}
+
+
+def test_connections_that_the_server_has_closed_are_nobodys_trouble(on_redis, start, visit):
+    httpd = start(on_redis, fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log("AH03478", "AH03479")
+
+    def ask(_):
+        return copy_of(browser, visit, httpd).fetch("/app/data.txt").status
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            assert set(pool.map(ask, range(50))) == {200}
+            on_redis.server.ask("CLIENT", "KILL", "TYPE", "normal")
+            assert set(pool.map(ask, range(8))) == {200}
+
+
+def test_a_server_that_hangs_holds_nobody_up(remote, start, visit, mpm):
+    httpd = start(remote, fresh=True, mpm=mpm)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+    with frozen(remote.server):
+        refused_in_time(browser, 3)
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            list(pool.map(lambda _: refused_in_time(copy_of(browser, visit, httpd), 4),
+                          range(100)))
+        time.sleep(5)
+        refused_in_time(browser, 3)
+        assert visit(httpd).fetch("/open/").status == 200
+    within(5, lambda: all(is_told(browser) for _ in range(20)))
+    assert is_in(browser)
+
+
+def test_a_restart_waits_for_no_dead_server(remote, start, visit):
+    httpd = start(remote, fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+    with frozen(remote.server):
+        refused_in_time(browser, 3)
+        began = time.monotonic()
+        httpd.restart()
+        assert time.monotonic() - began < 8
+    within(5, lambda: all(is_told(browser) for _ in range(20)))
+    assert is_in(browser)
+
+
+def test_nobody_is_signed_in_where_the_session_cannot_be_kept(remote, start, visit):
+    httpd = start(remote, fresh=True)
+    browser = visit(httpd)
+    callback = browser.scan("zhangsan", browser.begin())
+    httpd.allow_log(*UNREACHABLE)
+    with without(remote.server):
+        answer = browser.come_back(callback)
+        assert answer.status == 503 and browser.session is None
+        httpd.expect_log(r"DT\d+: ")
+
+
+@pytest.mark.parametrize("body", [b"", b"all=1"], ids=["here", "everywhere"])
+def test_who_leaves_without_the_cache_is_told_that_it_may_not_be_everywhere(
+        remote, start, visit, body):
+    httpd = start(remote, fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+    httpd.expect_log("DT0040", r"DT0023: signed_out_here")
+    with without(remote.server):
+        answer = leave(browser, body)
+    assert answer.status == 503 and browser.session is None
+
+
+FAILING_LOCK = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int apr_global_mutex_lock(void *mutex)
+{
+    static int (*next)(void *);
+    if (!next) {
+        *(void **)&next = dlsym(RTLD_NEXT, "apr_global_mutex_lock");
+    }
+    return access(getenv("DT_TEST_LOCK"), F_OK) == 0 ? 22 : next(mutex);
+}
+"""
+
+
+@pytest.fixture
+def lock(build):
+    """A file that makes every lock fail while it is there, and httpd's environment for it."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="dt-lock-"))
+    folder.chmod(0o711)
+    library, file = folder / "lock.so", folder / "broken"
+    compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
+    subprocess.run([*compiler.split(), "-shared", "-fPIC", "-o", str(library), "-x", "c", "-",
+                    "-ldl"], input=FAILING_LOCK.encode(), check=True)
+    preload = ":".join(filter(None, (build.environment().get("LD_PRELOAD"), str(library))))
+    yield file, {"LD_PRELOAD": preload, "DT_TEST_LOCK": str(file)}
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("kind", ["shmcb", "dbm"])
+def test_without_the_lock_nobody_is_told_anything(request, serve, sim, visit, lock, kind):
+    cache, (file, env) = cache_of(request, kind), lock
+    httpd = serve(sites.protected(sim, DingTalkSessionStore=cache.store), fresh=True, env=env,
+                  modules=cache.modules)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.expect_log("DT0010")
+    httpd.allow_log("DT0021")
+    file.touch()
+    refused_in_time(browser)
+    file.unlink()
+    assert is_in(browser)
