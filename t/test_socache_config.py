@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""httpd -t and the start explain what is wrong with DingTalkSessionStore socache:…"""
+"""What is wrong with a session cache in DingTalkSessionStore is explained, by -t or at the start."""
 
 import re
 
