@@ -10,8 +10,11 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define LEASE apr_time_from_sec(60) /* whoever has not done a piece of work by then has died */
-#define USER_ID_MAX 128             /* bytes; DingTalk's have 64 at most */
+/* Whoever has not done a piece of work by then has died. A leaver's other nodes wait for an event; a
+ * record that could not be read waits, too, until DingTalk is asked again. */
+#define EVENT_LEASE apr_time_from_sec(20)
+#define MEMBER_LEASE apr_time_from_sec(60)
+#define USER_ID_MAX 128 /* bytes; DingTalk's have 64 at most */
 
 static const char *corp_of(const dt_watch_t *watch)
 {
@@ -172,7 +175,8 @@ apr_status_t dt_watch_work(const dt_watch_t *watch, const dt_call_t *call, bool 
     apr_status_t rv;
 
     *more = false;
-    rv = memory->take_event(memory->plug.self, call, corp_of(watch), call->now + LEASE, &arrival);
+    rv = memory->take_event(memory->plug.self, call, corp_of(watch), call->now + EVENT_LEASE,
+                            &arrival);
     if (rv != APR_SUCCESS || !arrival.corp_id) {
         return rv;
     }
@@ -279,7 +283,7 @@ static bool is_answer(const dt_result_t *result)
 apr_status_t dt_watch_read(const dt_watch_t *watch, const dt_call_t *call, bool *more)
 {
     const dt_memory_t *memory = watch->memory;
-    const apr_time_t until = call->now + LEASE;
+    const apr_time_t until = call->now + MEMBER_LEASE;
     const char *user_id = NULL;
     dt_member_t record = {NULL};
     dt_result_t result;

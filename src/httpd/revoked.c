@@ -10,8 +10,11 @@
 #include <http_core.h>
 #include <http_log.h>
 
+#include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FEEDS 16                     /* databases of one httpd */
 #define CLAIM apr_time_from_sec(30)  /* after which a child that reads is taken for dead */
@@ -33,6 +36,7 @@ typedef _Atomic(apr_int64_t) shared_t;
 typedef struct feed_t {
     shared_t key;     /* which database; 0: none yet */
     shared_t due;     /* nobody reads before; while a child reads, when it is taken for dead */
+    shared_t reader;  /* the child that reads, by its process id; 0: none */
     shared_t since;   /* when it was first tried */
     shared_t read_at; /* when it was last read to its end; 0: never */
     shared_t failed;  /* the last try did */
@@ -368,6 +372,15 @@ static void read_source(const dth_revoked_t *revoked, const source_t *source, ap
     }
 }
 
+/* Whether the child that reads was killed. Its id may be that of another process by now: then its
+ * claim ends with its time. */
+static bool reader_died(const feed_t *feed)
+{
+    const pid_t reader = (pid_t)feed->reader;
+
+    return reader != 0 && kill(reader, 0) != 0 && errno == ESRCH;
+}
+
 /* One child at a time; another takes over when it dies. A clock that was set back stops nobody. */
 static void poll_source(const dth_revoked_t *revoked, const source_t *source, apr_pool_t *pool)
 {
@@ -375,15 +388,17 @@ static void poll_source(const dth_revoked_t *revoked, const source_t *source, ap
     feed_t *feed = source->feed;
     apr_int64_t due = feed->due;
 
-    if ((due > now && due - now <= CLAIM + source->poll) ||
+    if ((due > now && due - now <= CLAIM + source->poll && !reader_died(feed)) ||
         !atomic_compare_exchange_strong(&feed->due, &due, now + CLAIM)) {
         return;
     }
+    feed->reader = getpid();
     if (feed->since == 0) {
         feed->since = now;
     }
     read_source(revoked, source, pool, now);
     feed->due = now + source->poll;
+    feed->reader = 0;
 }
 
 static dth_followed_t follow(const source_t *source)
@@ -465,7 +480,8 @@ void dth_revoked_load(const dth_revoked_t *revoked, apr_pool_t *pchild)
             poll_source(revoked, source, pool);
         }
         while (feed->read_at == 0 && !feed->failed && apr_time_now() < end) {
-            apr_sleep(NAP); /* another child reads them */
+            apr_sleep(NAP); /* another child reads them, unless it was killed */
+            poll_source(revoked, source, pool);
         }
         if (feed->read_at == 0) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, revoked->server,

@@ -115,6 +115,7 @@ static apr_status_t greet(dt_conn_t *conn, const dt_call_t *call)
     apr_status_t rv = APR_SUCCESS;
 
     conn->failed = false;
+    conn->trouble = NULL;
     for (int i = 0; rv == APR_SUCCESS && greetings[conn->kind][i]; i++) {
         rv = dt_conn_command(conn, call, greetings[conn->kind][i], NULL);
     }

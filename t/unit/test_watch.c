@@ -326,7 +326,7 @@ static void when_the_nodes_cannot_be_told_it_is_done_again_later(void **state)
     assert_non_null(kept(w, "us-1"));
 
     w->revoker_rv = APR_SUCCESS;
-    w->call.now += LEASE - SECOND;
+    w->call.now += EVENT_LEASE - SECOND;
     assert_int_equal(work(w), APR_SUCCESS); /* whoever failed may still be at it */
     assert_false(w->more);
     w->call.now += SECOND;
@@ -346,7 +346,7 @@ static void an_event_that_is_worked_twice_ends_nothing_more(void **state)
     assert_int_not_equal(work(w), APR_SUCCESS);
     assert_int_equal(ends_of(w, LEFT, true, NULL), 1);
     break_memory(w, NULL);
-    w->call.now += LEASE;
+    w->call.now += EVENT_LEASE;
     work_off(w);
     assert_int_equal(ends_of(w, LEFT, true, &not_before), 2);
     assert_int_equal(not_before, NOW);

@@ -14,7 +14,8 @@
 #define MINUTE apr_time_from_sec(60)
 #define DAY apr_time_from_sec(24 * 3600)
 #define CORP "dingcorp1"
-#define LEASE MINUTE
+#define LEASE MINUTE /* of a member */
+#define EVENT_LEASE (20 * SECOND)
 
 typedef struct kept_event_t {
     dt_arrival_t row;
