@@ -129,6 +129,31 @@ def test_after_logout_everywhere_one_can_sign_in(site, visit, browser):
     assert browser.sign_in().status == 200 and is_in(browser)
 
 
+@pytest.mark.parametrize("first", [0, 1], ids=["the older", "the newer"])
+def test_ending_one_of_two_sessions_leaves_the_other_within_reach(site, visit, first):
+    """S-34."""
+    pair = [visit(site), visit(site)]
+    for browser in pair:
+        browser.sign_in()
+    remaining = copy_of(pair[1 - first], visit, site)
+    leave(pair[first])
+    assert is_in(remaining)
+    leave_all(pair[1 - first])
+    assert not is_in(remaining)
+
+
+def test_all_sessions_can_be_ended_again_and_again(site, visit):
+    """S-34: what was ended before hides nothing of what began since."""
+    for _ in range(3):
+        first, second, third = visit(site), visit(site), visit(site)
+        for browser in (first, second, third):
+            browser.sign_in()
+        leave(first)
+        assert is_in(second)
+        leave_all(third)
+        assert not is_in(second)
+
+
 def test_logout_everywhere_goes_where_it_is_told(browser):
     browser.sign_in()
     answer = leave(browser, "?all=1&return=/open/")

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deaths without a last word: of children of httpd, of who holds a lock, of all processes."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from . import leaks
+
+PATIENCE = 15
+
+
+def kill_children(httpd):
+    """Kill all children, and wait until others have taken their places."""
+    parent = httpd.process.pid
+    killed = leaks.children(parent)
+    assert killed, "there is nobody to kill"
+    httpd.allow_log("AH10392: children are killed successively")
+    for pid in killed:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    end = time.monotonic() + PATIENCE
+    while not set(leaks.children(parent)) - set(killed):
+        assert time.monotonic() < end, "no child came after those that were killed"
+        time.sleep(0.01)
+
+
+def kill_all(httpd):
+    """Kill httpd as when the machine loses its power; nobody can clean up."""
+    os.killpg(httpd.process.pid, signal.SIGKILL)  # it was started as a group of its own
+    httpd.stop()
+
+
+SOURCE = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int apr_global_mutex_lock(void *mutex)
+{
+    static int (*next)(void *);
+    const char *order = getenv("DT_TEST_DEATH");
+    int rv;
+
+    if (!next) {
+        *(void **)&next = dlsym(RTLD_NEXT, "apr_global_mutex_lock");
+    }
+    rv = next(mutex);
+    if (rv == 0 && order && unlink(order) == 0) { /* one process only */
+        raise(SIGKILL);
+    }
+    return rv;
+}
+"""
+
+
+class DeathWithLock:
+    """Give its environment to an Httpd; after order(), the next process to get a lock dies."""
+
+    def __init__(self, build):
+        self.preload = build.environment().get("LD_PRELOAD")
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dt-death-"))
+        self.folder.chmod(0o777)  # children remove the order as who they are
+        self.file = self.folder / "order"
+        self.library = self.folder / "death.so"
+        compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
+        subprocess.run([*compiler.split(), "-shared", "-fPIC", "-O1", "-o", str(self.library),
+                        "-x", "c", "-", "-ldl"], input=SOURCE.encode(), check=True)
+
+    @property
+    def environment(self):
+        """What httpd's environment needs."""
+        preload = ":".join(filter(None, (self.preload, str(self.library))))
+        return {"LD_PRELOAD": preload, "DT_TEST_DEATH": str(self.file)}
+
+    def order(self):
+        """From now on, somebody is to die."""
+        self.file.touch()
+
+    @property
+    def done(self):
+        """Whether somebody has died."""
+        return not self.file.exists()
+
+    def remove(self):
+        """Delete its files."""
+        shutil.rmtree(self.folder, ignore_errors=True)
