@@ -108,3 +108,17 @@ def test_a_page_inside_another_is_asked_for_too(serve, sim, visit):
     assert answer.status == 200 and sites.CANARY in answer.text
     answer = refused.navigate("/other/page.shtml")
     assert answer.status == 200 and sites.CANARY not in answer.text
+
+
+def test_an_expression_sees_the_attributes(serve, sim, visit):
+    """The variables are there when Require is asked, not only for the application.
+
+    REMOTE_USER in the expression tells httpd that it is about somebody who has to sign in.
+    """
+    rule = """expr "-n %{REMOTE_USER} && reqenv('DINGTALK_USERID') == 'lisi'" """
+    httpd = serve(sites.application(sim) + "\n" + sites.location(
+        "/app", "AuthzSendForbiddenOnFailure On", require=rule), fresh=True)
+    allowed, refused = visit(httpd), visit(httpd)
+    assert allowed.sign_in("lisi").status == 200
+    assert refused.sign_in("zhangsan").status in (401, 403)
+    assert status(allowed) == 200

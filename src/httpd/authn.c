@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "httpd/cookie.h"
+#include "httpd/export.h"
 #include "httpd/counters.h"
 #include "httpd/lifecycle.h"
 #include "httpd/page.h"
@@ -135,6 +136,7 @@ int dth_authn_check(request_rec *r)
     case DTH_LIVE:
         dth_request_renew(r, req);
         r->user = (char *)req->session.user.data;
+        dth_export(r, req);
         return OK;
     case DTH_CANNOT_TELL:
         if (r->main != NULL) {

@@ -179,15 +179,12 @@ static void put_all(const sink_t *sink, const dth_req_t *req)
     }
 }
 
-int dth_export_fixups(request_rec *r)
+void dth_export(request_rec *r, dth_req_t *req)
 {
-    dth_req_t *req = dth_request(r);
     sink_t sink = {.r = r};
     int way;
 
-    if (req == NULL) {
-        return DECLINED;
-    }
+    req->exported_to = r;
     /* What an earlier stage of this request was given may be unwanted here: a sub-request has a copy
      * of its parent's headers, a redirect has the very same. */
     if (req->exported == r->headers_in || !ap_is_initial_req(r)) {
@@ -196,7 +193,7 @@ int dth_export_fixups(request_rec *r)
     /* Whoever we let in has the session's own text for a user: nobody else's will do. */
     if (r->ap_auth_type != dth_auth_type || req->found != DTH_LIVE ||
         r->user != req->session.user.data) {
-        return DECLINED;
+        return;
     }
     way = dth_choice(dth_dir_conf(r)->exported);
     sink.env = way == DTH_EXPORT_ENV || way == DTH_EXPORT_BOTH;
@@ -208,5 +205,14 @@ int dth_export_fixups(request_rec *r)
     if (sink.headers) {
         req->exported = r->headers_in;
     }
-    return OK;
+}
+
+int dth_export_fixups(request_rec *r)
+{
+    dth_req_t *req = dth_request(r);
+
+    if (req != NULL && req->exported_to != r) {
+        dth_export(r, req);
+    }
+    return DECLINED;
 }

@@ -18,7 +18,13 @@ void dth_export_scrub(request_rec *r);
  */
 dth_export_name_t dth_export_name(apr_pool_t *p, const char *attribute);
 
-/** The fixups hook: what DingTalkExport of this directory asks for, when we signed the user in. */
+/**
+ * What DingTalkExport of this directory asks for, when we signed the user in; and nothing that an
+ * earlier stage of the request was given. So early that "Require expr" can see it.
+ */
+void dth_export(request_rec *r, dth_req_t *req);
+
+/** The fixups hook: the same for a stage of a request whose authentication httpd took as done. */
 int dth_export_fixups(request_rec *r);
 
 #endif
