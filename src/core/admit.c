@@ -96,11 +96,11 @@ static dt_slice_t pack_attributes(const admission_t *a, const dt_session_t *sess
     return dt_attributes_pack(pool, list, count, attribute_budget(session), dropped);
 }
 
-static apr_status_t save_session(const admission_t *a, const char *user, dt_slice_t *token,
-                                 int *dropped)
+static apr_status_t save_session(const admission_t *a, const char *user, apr_time_t began,
+                                 dt_slice_t *token, int *dropped)
 {
     const dt_admit_t *admit = a->admit;
-    dt_session_t session = {.began = a->call->now, .seen = a->call->now};
+    dt_session_t session = {.began = began, .seen = a->call->now};
     apr_status_t rv;
 
     session.user = dt_slice(user);
@@ -125,8 +125,8 @@ static apr_status_t give_up(dt_slice_t *token, dt_result_t *result, dt_why_id_t 
 }
 
 apr_status_t dt_admit(const dt_admit_t *admit, const dt_bind_t *bind, const dt_call_t *call,
-                      const dt_member_t *person, const dt_account_t *account, dt_slice_t *token,
-                      int *dropped, bool *unaudited, dt_result_t *result)
+                      const dt_member_t *person, apr_time_t began, const dt_account_t *account,
+                      dt_slice_t *token, int *dropped, bool *unaudited, dt_result_t *result)
 {
     const admission_t a = {admit, bind, call, person, account, NULL};
     const char *user = user_name(&a);
@@ -142,7 +142,7 @@ apr_status_t dt_admit(const dt_admit_t *admit, const dt_bind_t *bind, const dt_c
                                         user && *user ? ": control characters" : ": empty", NULL));
         return APR_SUCCESS;
     }
-    rv = save_session(&a, user, token, dropped);
+    rv = save_session(&a, user, began, token, dropped);
     if (rv != APR_SUCCESS) {
         return give_up(token, result, DT_WHY_INTERNAL, "the session could not be saved", rv);
     }

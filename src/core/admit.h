@@ -19,6 +19,8 @@ typedef struct dt_admit_t {
  * Open a session and write it down in the audit as "signed_in". Where there are accounts, an audit
  * that cannot be written is no session (DT_UNSURE): what is exact depends on the database. Where
  * there are none, *unaudited says so and the person comes in.
+ * @param began   when the member record was read: the session dies with whatever ends those that
+ *                began by then, although the person may have taken some time since
  * @param account NULL or empty when there are no accounts
  * @param token   of the new session; empty unless result is DT_SIGNED_IN
  * @param dropped how many attributes did not fit
@@ -26,8 +28,8 @@ typedef struct dt_admit_t {
  * @return APR_SUCCESS; an error exactly with DT_UNSURE
  */
 apr_status_t dt_admit(const dt_admit_t *admit, const dt_bind_t *bind, const dt_call_t *call,
-                      const dt_member_t *person, const dt_account_t *account, dt_slice_t *token,
-                      int *dropped, bool *unaudited, dt_result_t *result);
+                      const dt_member_t *person, apr_time_t began, const dt_account_t *account,
+                      dt_slice_t *token, int *dropped, bool *unaudited, dt_result_t *result);
 
 /**
  * Bring a session's attributes, and its user where that is one of them, up to date with the member

@@ -76,7 +76,7 @@ static apr_status_t admit(const dt_login_t *login, const dt_call_t *call,
 
     way->uid = uid;
     if (rv == APR_SUCCESS && result->what == DT_SIGNED_IN) {
-        rv = dt_admit(&login->admit, bind, call, person, &account, &way->session,
+        rv = dt_admit(&login->admit, bind, call, person, ticket->issued, &account, &way->session,
                       &way->dropped_attributes, &way->unaudited, result);
     }
     if (rv != APR_SUCCESS) {

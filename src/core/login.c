@@ -244,8 +244,9 @@ static apr_status_t open_session(finish_t *f)
 {
     dt_way_t *way = f->way;
 
-    return dt_admit(&f->login->admit, &f->login->bind, f->call, f->person, &f->account,
-                    &way->session, &way->dropped_attributes, &way->unaudited, f->result);
+    return dt_admit(&f->login->admit, &f->login->bind, f->call, f->person, f->call->now,
+                    &f->account, &way->session, &way->dropped_attributes, &way->unaudited,
+                    f->result);
 }
 
 /*

@@ -74,8 +74,8 @@ static void admit(door_t *d, const dt_account_t *account)
 {
     bind_world_t *w = d->w;
 
-    w->rv = dt_admit(&d->admit, &w->bind, &w->call, &w->person, account, &d->token, &d->dropped,
-                     &d->unaudited, &w->result);
+    w->rv = dt_admit(&d->admit, &w->bind, &w->call, &w->person, w->call.now, account, &d->token,
+                     &d->dropped, &d->unaudited, &w->result);
     assert_int_equal(w->rv != APR_SUCCESS, w->result.what == DT_UNSURE);
     assert_int_equal(d->token.len > 0, w->result.what == DT_SIGNED_IN);
 }
