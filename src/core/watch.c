@@ -42,20 +42,21 @@ static bool is_user_id(const char *user_id)
 
 /* --- an event arrives --- */
 
-static void end_here(const dt_watch_t *watch, const dt_call_t *call, const dt_event_t *event)
+static void end_here(const dt_watch_t *watch, const dt_call_t *call, const dt_event_t *event,
+                     apr_time_t not_before)
 {
     const dt_revoker_t *revoker = watch->revoker;
 
     if (event->effect == DT_EFFECT_CORP) {
         revoker->here(revoker->plug.self, call, dt_subject_corp_text(call->pool, corp_of(watch)),
-                      call->now);
+                      not_before);
     }
     if (event->effect != DT_EFFECT_LEFT) {
         return;
     }
     for (const char *const *id = event->ids; *id; id++) {
         if (is_user_id(*id)) {
-            revoker->here(revoker->plug.self, call, person_text(watch, call, *id), call->now);
+            revoker->here(revoker->plug.self, call, person_text(watch, call, *id), not_before);
         }
     }
 }
@@ -77,11 +78,16 @@ dt_arrived_t dt_watch_arrive(const dt_watch_t *watch, const dt_call_t *call,
     if (event->time != 0 && event->time < call->now - DT_EVENT_MEMORY) {
         return DT_ARRIVED_TOO_LATE;
     }
+    /* What the event itself says is over is over whether it was here before or not: so nobody waits
+     * for a database that is busy. */
+    if (event->time != 0 && event->time <= call->now) {
+        end_here(watch, call, event, event->time);
+    }
     rv = memory->add_event(memory->plug.self, call, &arrival, call->now + DT_EVENT_MEMORY, &first);
     if (rv == APR_SUCCESS && !first) {
         return DT_ARRIVED_BEFORE;
     }
-    end_here(watch, call, event);
+    end_here(watch, call, event, call->now);
     if (rv != APR_SUCCESS) {
         return DT_ARRIVED_UNKEPT;
     }

@@ -42,7 +42,7 @@ typedef struct dt_watch_t {
 /** What became of an event that arrived. */
 typedef enum dt_arrived_t {
     DT_ARRIVED,          /* kept: its effect here is there, the rest will be */
-    DT_ARRIVED_BEFORE,   /* it was here before: nothing was done */
+    DT_ARRIVED_BEFORE,   /* it was here before: nothing new was done */
     DT_ARRIVED_TOO_LATE, /* too old to know whether it was here before: nothing was done */
     DT_ARRIVED_FOREIGN,  /* of another corp: nothing was done */
     DT_ARRIVED_NOTHING,  /* kept, and there is nothing to do about it */
@@ -51,7 +51,8 @@ typedef enum dt_arrived_t {
 } dt_arrived_t;
 
 /**
- * An event has arrived: keep it, and end the sessions here that it ends. One statement of the
+ * An event has arrived: keep it, and end the sessions here that it ends, those that began before its
+ * own time without waiting for the database. One statement of the
  * database, however many persons it concerns; calls nobody. For a request of DingTalk's.
  * @param text what event was read from
  */

@@ -179,6 +179,20 @@ static void an_event_from_the_future_is_like_any_other(void **state)
     assert_int_equal(not_before, NOW);
 }
 
+static void what_began_before_an_event_ends_here_whatever_the_memory_says(void **state)
+{
+    world_t *w = *state;
+    apr_time_t not_before = 0;
+
+    assert_int_equal(leaves_at(w, "e1", NOW - MINUTE), DT_ARRIVED);
+    w->ended_count = 0;
+    w->call.now += MINUTE;
+    assert_int_equal(leaves_at(w, "e1", NOW - MINUTE), DT_ARRIVED_BEFORE);
+    assert_int_equal(ends_of(w, LEFT, false, &not_before), 1);
+    assert_int_equal(not_before, NOW - MINUTE);
+    assert_int_equal(w->ended_count, 1);
+}
+
 static void an_event_that_cannot_be_kept_has_its_effect_here(void **state)
 {
     world_t *w = *state;
@@ -384,6 +398,7 @@ int main(void)
         WITH_WORLD(an_event_that_names_no_corp_is_ours),
         WITH_WORLD(an_old_event_that_is_played_again_does_nothing),
         WITH_WORLD(an_event_from_the_future_is_like_any_other),
+        WITH_WORLD(what_began_before_an_event_ends_here_whatever_the_memory_says),
         WITH_WORLD(an_event_that_cannot_be_kept_has_its_effect_here),
         WITH_WORLD(a_leavers_sessions_end_everywhere_as_of_the_arrival),
         WITH_WORLD(a_leaver_of_one_corp_stays_in_another),
