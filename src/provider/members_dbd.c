@@ -10,15 +10,21 @@
 
 /* --- statements; those that differ, one for each kind of database --- */
 
+/* A newer record stays, which somebody else has read meanwhile. MySQL goes from left to right, and
+ * compares with what it has set already: the time is last. */
+#define IF_NEWER(column, type)                                       \
+    column " = CASE WHEN dingtalk_member.read_at <= %lld THEN " type \
+           " ELSE dingtalk_member." column " END"
+
 /* A wish that came after the member was taken stays. */
 static const dt_sql_t store_member[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_store",
                  "INSERT INTO dingtalk_member (corp_id, user_id, dept_ids, record, read_at) "
                  "VALUES (%s, %s, %s, %s, %lld)",
                  "corp_id, user_id",
-                 "dept_ids = %s, record = %s, read_at = %lld, "
-                 "due_at = CASE WHEN dingtalk_member.due_at = %lld THEN 0 "
-                 "ELSE dingtalk_member.due_at END");
+                 "due_at = CASE WHEN dingtalk_member.due_at = %lld THEN 0 ELSE "
+                 "dingtalk_member.due_at END, " IF_NEWER("dept_ids", "%s") ", " IF_NEWER(
+                     "record", "%s") ", " IF_NEWER("read_at", "%lld"));
 
 static const dt_sql_t read_record = {
     "dt_member", "SELECT record FROM dingtalk_member WHERE corp_id = %s AND user_id = %s"};
@@ -114,9 +120,10 @@ apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *cor
 {
     const dt_memory_dbd_t *port = self;
     const char *now = dt_db_instant(call, call->now);
-    const char *const args[] = {corp_id, user_id, dept_ids,
-                                record,  now,     dept_ids,
-                                record,  now,     dt_db_instant(call, taken)};
+    const char *const args[] = {corp_id, user_id,  dept_ids,
+                                record,  now,      dt_db_instant(call, taken),
+                                now,     dept_ids, now,
+                                record,  now,      now};
     storing_t storing = {.sql = &store_member[dt_db_kind(port->db)], .args = args};
     const apr_status_t rv = dt_db_run(port->db, call, do_store, &storing);
 

@@ -63,6 +63,19 @@ static void the_first_record_of_a_wanted_member_is_no_change(void **state)
     assert_true(store(world, "zhangsan", "b"));
 }
 
+static void a_record_that_was_read_before_replaces_none(void **state)
+{
+    world_t *world = *state;
+
+    assert_false(store(world, "zhangsan", "new"));
+    world->call.now -= MINUTE;
+    (void)store(world, "zhangsan", "old");
+    assert_string_equal(load(world, CORP, "zhangsan"), "new");
+    world->call.now += 2 * MINUTE;
+    (void)store(world, "zhangsan", "newer");
+    assert_string_equal(load(world, CORP, "zhangsan"), "newer");
+}
+
 static void who_is_forgotten_is_not_remembered_nor_read(void **state)
 {
     world_t *world = *state;
@@ -100,6 +113,7 @@ int main(void)
         WITH_WORLD(only_another_record_is_a_change),
         WITH_WORLD(a_change_is_told_even_if_the_first_answer_was_lost),
         WITH_WORLD(the_first_record_of_a_wanted_member_is_no_change),
+        WITH_WORLD(a_record_that_was_read_before_replaces_none),
         WITH_WORLD(who_is_forgotten_is_not_remembered_nor_read),
         WITH_WORLD(who_was_not_read_for_long_is_forgotten),
     };
