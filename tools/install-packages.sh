@@ -14,6 +14,7 @@ packages() {
         libjansson-dev libssl-dev libldap-dev autoconf automake libtool pkg-config make gcc \
         libc6-dev binutils python3 ;;
     deb-demo) echo libaprutil1-dbd-sqlite3 openssl python3-requests python3-aiohttp \
+        python3-cryptography \
         python3-qrcode python3-pil ;;
     deb-test) echo libcmocka-dev curl valgrind python3-pytest python3-pytest-xdist python3-h2 \
         postgresql mariadb-server sqlite3 slapd ldap-utils redis-server memcached \
@@ -23,6 +24,7 @@ packages() {
         openssl-devel openldap-devel autoconf automake libtool pkgconf-pkg-config make gcc \
         binutils diffutils findutils python3 ;;
     rpm-demo) echo mod_ssl mod_http2 apr-util-sqlite openssl python3-requests python3-aiohttp \
+        python3-cryptography \
         python3-qrcode python3-pillow ;;
     rpm-test) echo libcmocka-devel libasan libubsan curl valgrind python3-pytest \
         python3-pytest-xdist python3-h2 postgresql-server mariadb-server sqlite openldap-servers \

@@ -136,3 +136,34 @@ class Simulator(Helper):
             self.settings(ip_allowed=False)
         else:
             self.misbehave("*", "reset")
+
+    # -- events ----------------------------------------------------------------------------------
+
+    def subscribe(self, httpd, path="/dingtalk/event", host=None, **changes):
+        """Pushes go to this httpd; see t/sim/dingtalk/events.py. What the subscription is."""
+        url = f"{httpd.scheme}://{host or httpd.names[0]}:{httpd.port}{path}"
+        return self.order("POST", "/subscription", {"url": url, **changes})
+
+    def subscription(self):
+        """The subscription: token, aes_key, url, owner, automatic."""
+        return self.order("GET", "/subscription")
+
+    def push(self, kind=None, *userids, **order):
+        """Push an event (None: check_url) about these persons; what came of it."""
+        if userids:
+            order["body"] = {"userId": list(userids), **order.get("body", {})}
+        if kind is not None:
+            order["type"] = kind
+        return self.order("POST", "/push", order)
+
+    def push_again(self, push, **order):
+        """The same bytes once more."""
+        return self.order("POST", "/push", {"again": push["n"], **order})
+
+    def fail(self, *events):
+        """Events that were pushed in vain: orders as push takes them."""
+        self.order("POST", "/failed", list(events))
+
+    def failed(self):
+        """The list of failed pushes."""
+        return self.order("GET", "/failed")

@@ -25,10 +25,16 @@ POST   /_sim/expire                {"what": "app_token"|"user_tokens"|"codes", "
                                    forget: unknown (40014) instead of timed out (42001)
 POST   /_sim/clock                 {"advance": seconds} moves the simulator's clock
 POST   /_sim/settings              any of settings.py; GET shows them
+POST   /_sim/subscription          {"url", "token", "aes_key", "owner", "automatic"}, see events.py;
+                                   GET shows it
+POST   /_sim/push                  an event, see events.py → what came of it
+GET    /_sim/pushes                all of them
+POST   /_sim/failed                one event or a list of them, as ordered from push, onto the list
+                                   of failed pushes; GET shows that list, DELETE empties it
 
 Short names of calls: auth userAccessToken users_me users_get accessToken corpToken gettoken
-getbyunionid user_get getuserinfo aliyun_sms tencent_sms gateway_sms; api_unknown, oapi_unknown,
-aliyun_unknown, tencent_unknown, unknown: no such path.
+getbyunionid user_get getuserinfo failed_events aliyun_sms tencent_sms gateway_sms; api_unknown,
+oapi_unknown, aliyun_unknown, tencent_unknown, unknown: no such path.
 
 A wrong order is answered with 400 {"error": …}, an unknown person with 404.
 """
@@ -36,6 +42,7 @@ A wrong order is answered with 400 {"error": …}, an unknown person with 404.
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, Awaitable, Callable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
@@ -82,6 +89,13 @@ class Control:
             ("POST", "clock", self.clock),
             ("GET", "settings", self.settings),
             ("POST", "settings", self.change_settings),
+            ("GET", "subscription", self.subscription),
+            ("POST", "subscription", self.subscribe),
+            ("POST", "push", self.push),
+            ("GET", "pushes", self.pushes),
+            ("GET", "failed", self.failed),
+            ("POST", "failed", self.fail),
+            ("DELETE", "failed", self.forget_failed),
         ):
             yield web.route(method, f"/_sim/{path}", _json(handler))
         yield web.route("*", "/_sim/{rest:.*}", _json(self.unknown))
@@ -132,12 +146,18 @@ class Control:
 
     async def patch_person(self, request: web.Request) -> Any:
         person = self._person(request.match_info["userid"])
+        member = self.world.organisation.belongs(person)
         person.patch(await _body(request))
+        if member:
+            stays = self.world.organisation.belongs(person)
+            self.world.events.edited("user_modify_org" if stays else "user_leave_org",
+                                     person.userid)
         return person.as_dict()
 
     async def delete_person(self, request: web.Request) -> Any:
-        self._person(request.match_info["userid"])
-        del self.world.organisation.people[request.match_info["userid"]]
+        userid = self._person(request.match_info["userid"]).userid
+        del self.world.organisation.people[userid]
+        self.world.events.edited("user_leave_org", userid)
 
     async def scan(self, request: web.Request) -> Any:
         order = await _body(request)
@@ -201,6 +221,31 @@ class Control:
     async def change_settings(self, request: web.Request) -> Any:
         self.world.settings.update(await _body(request))
         return self.world.settings.as_dict()
+
+    # -- events ---------------------------------------------------------------------------------
+
+    async def subscription(self, request: web.Request) -> Any:
+        return asdict(self.world.events.subscription)
+
+    async def subscribe(self, request: web.Request) -> Any:
+        self.world.events.subscription.update(await _body(request))
+        return asdict(self.world.events.subscription)
+
+    async def push(self, request: web.Request) -> Any:
+        return (await self.world.events.push(await _body(request))).as_dict()
+
+    async def pushes(self, request: web.Request) -> Any:
+        return [push.as_dict() for push in self.world.events.pushes]
+
+    async def failed(self, request: web.Request) -> Any:
+        return self.world.events.failed
+
+    async def fail(self, request: web.Request) -> Any:
+        for order in await _body(request, list):
+            self.world.events.fail(order)
+
+    async def forget_failed(self, request: web.Request) -> Any:
+        self.world.events.failed.clear()
 
 
 async def _body(request: web.Request, kind: type = dict) -> Any:

@@ -66,6 +66,10 @@ class Oapi(Host):
                            "associated_unionid": person.unionid, "device_id": "sim-device",
                            "name": person.name, "sys": admin, "sys_level": 1 if admin else 0}}
 
+    @call("failed_events", "GET", "/call_back/get_call_back_failed_result", token="app")
+    def failed_events(self, visit: Visit) -> dict[str, Any]:
+        return self.world.events.fetch_failed()
+
     @call("oapi_unknown", "*", "/topapi/{rest:.*}")
     def unknown_api(self, visit: Visit) -> dict[str, Any]:
         raise OapiError(22, "Invalid method")

@@ -42,6 +42,11 @@ class Settings:
     block_outsiders: bool = False  # stop people of other organisations on DingTalk's page
     corp_id_in_token: bool = True  # corpId in the userAccessToken reply (scope corpid only)
 
+    # events
+    event_time_limit: float = 1.2  # seconds for the answer to a push: the shortest documented
+    failed_cleared: str = "next"  # when what a call returned is gone: "next" call, or "now"
+    failed_nested: bool = False  # entries of failed pushes in an object named like their type
+
     # the wire
     stringified: bool = False  # numbers, booleans and arrays as strings, like the doc samples
     wrapped: bool = True  # authorisation failures of oapi inside errcode 88
@@ -80,9 +85,11 @@ class Settings:
                 self._check_permissions(value)
             elif name == "callback_style" and value not in CALLBACK_STYLES:
                 raise ValueError(f"callback_style is one of {', '.join(CALLBACK_STYLES)}")
+            elif name == "failed_cleared" and value not in ("next", "now"):
+                raise ValueError("failed_cleared is next or now")
             elif isinstance(getattr(self, name), bool) and not isinstance(value, bool):
                 raise ValueError(f"{name} is true or false")
-            elif name.endswith("_lifetime") and (
+            elif name.endswith(("_lifetime", "_limit")) and (
                 isinstance(value, bool) or not isinstance(value, (int, float))
             ):
                 raise ValueError(f"{name} is a number of seconds")

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from aiohttp import web
 
+from .events import Events
 from .faults import Faults
 from .inbox import Inbox
 from .organisation import Organisation
@@ -93,6 +94,7 @@ class World:
         self.vault = Vault(self.settings, self.now)
         self.faults = Faults()
         self.inbox = Inbox(self.now)
+        self.events = Events(self)
         self.nonces: set[str] = set()  # of signed requests
         self.log.clear()
         self.logins: OrderedDict[str, Any] = OrderedDict()  # scan pages shown, by id

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sites with an event subscription, and what their tests ask of them."""
+
+import concurrent.futures
+import time
+
+import pytest
+
+from . import databases, site as sites
+from .binding import MARIADB, POSTGRES, SQLITE, Store, start
+from .browser import Client
+
+SERVERS = {POSTGRES: databases.Postgres, MARIADB: databases.MariaDB}
+POLL = 2  # seconds, DingTalkRevocationPoll by default
+SOON = 8  # seconds in which the background work of an idle httpd is done, with much to spare
+# Every test that asks for `memory` and has this mark runs on each of the databases.
+on_every_memory = pytest.mark.parametrize("memory", [SQLITE, POSTGRES, MARIADB], indirect=True)
+QUICK = {"DingTalkSessionIdle": "10s", "DingTalkAttributes": "name title"}  # a renewal each second
+LEAVE, MODIFY = "user_leave_org", "user_modify_org"
+LEFT = {"left": True}
+# What makes a member who may not come in any more, as the organisation's editor has it.
+GONE = {"left": LEFT, "not active": {"active": False}, "disabled": {"disable_status": True},
+        "external": {"contact_type": 1}}
+
+
+def watched(sim, *lines, **changes):
+    """The usual site, which takes event pushes."""
+    told = sim.subscription()
+    return sites.protected(sim, *lines, **{
+        "DingTalkEventToken": told["token"], "DingTalkEventAESKey": told["aes_key"], **changes})
+
+
+def is_in(browser):
+    """Whether the browser's session opens the page."""
+    return browser.fetch("/app/data.txt").status == 200
+
+
+def within(seconds, holds):
+    """Wait until it holds; how long that took."""
+    began = time.monotonic()
+    while not holds():
+        assert time.monotonic() - began < seconds, f"not within {seconds} s"
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def throughout(seconds, holds):
+    """It holds all the time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert holds()
+        time.sleep(0.1)
+
+
+def read_again(sim):
+    """The userids whose records were asked for, once for each call."""
+    return sorted(word for call in sim.calls("user_get", full=True)
+                  for word in [call["request"]["body"].split('"userid":')[1].split('"')[1]])
+
+
+def pushed(sim, *order, **more):
+    """Push; it must be answered as DingTalk wants it."""
+    push = sim.push(*order, **more)
+    assert push["ok"], push
+    return push
+
+
+def at_once(*jobs):
+    """Do all of these at the same time: what they returned."""
+    with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
+        return [job.result() for job in [pool.submit(job) for job in jobs]]
+
+
+@pytest.fixture
+def memory(request):
+    """A database of this test's own; SQLite, or what the mark says."""
+    kind = getattr(request, "param", SQLITE)
+    if kind in SERVERS and not SERVERS[kind].available():
+        pytest.skip(f"{kind} is not installed")
+    store = Store(start(kind))
+    yield store
+    store.database.stop()
+
+
+@pytest.fixture
+def nodes(memory, serve, sim):
+    """nodes(…) gives two httpds that share the database and the key; pushes go to the first."""
+    def make(*lines, options=None, **changes):
+        text = watched(sim, memory.lines(), *lines, **{
+            "DingTalkKey": "0123456789abcdef0123456789abcdef", **changes})
+        both = [serve(text, fresh=True, **(options or {})) for _ in range(2)]
+        sim.subscribe(both[0])
+        return both
+    return make
+
+
+def signed_in(sim, httpd, *userids):
+    """A browser of each person, signed in."""
+    browsers = [Client(httpd, sim) for _ in userids]
+    for browser, userid in zip(browsers, userids):
+        assert browser.sign_in(userid).status == 200, userid
+    return browsers
+
+
+def remembered(sim, httpd, *userids):
+    """They are signed in, and that has been noted in the background."""
+    browsers = signed_in(sim, httpd, *userids)
+    time.sleep(0.7)
+    return browsers
+
+
+def at_node(httpd, browser):
+    """The same cookies at another node."""
+    return Client(httpd, browser.simulator, jar=browser.jar.copy())
