@@ -37,10 +37,12 @@ static const dt_sql_t forget_member = {
 static const dt_sql_t want_member[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_want", WANT_MEMBER, "corp_id, user_id", "due_at = %lld");
 
+/* What was read later than now was read by a clock that has been set back. */
 static const dt_sql_t want_unread[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_since", WANT_MEMBER, "corp_id, user_id",
                  "due_at = CASE WHEN dingtalk_member.due_at = 0 "
-                 "AND dingtalk_member.read_at < %lld THEN %lld ELSE dingtalk_member.due_at END");
+                 "AND (dingtalk_member.read_at < %lld OR dingtalk_member.read_at > %lld) "
+                 "THEN %lld ELSE dingtalk_member.due_at END");
 
 #define WANT_MEMBERS "UPDATE dingtalk_member SET due_at = %lld WHERE corp_id = %s"
 
@@ -120,10 +122,12 @@ apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *cor
 {
     const dt_memory_dbd_t *port = self;
     const char *now = dt_db_instant(call, call->now);
+    /* Whoever has taken it has the newest, whatever the clocks say. */
+    const char *newest = taken != 0 ? dt_db_number(call, APR_INT64_MAX) : now;
     const char *const args[] = {corp_id, user_id,  dept_ids,
                                 record,  now,      dt_db_instant(call, taken),
-                                now,     dept_ids, now,
-                                record,  now,      now};
+                                newest,  dept_ids, newest,
+                                record,  newest,   now};
     storing_t storing = {.sql = &store_member[dt_db_kind(port->db)], .args = args};
     const apr_status_t rv = dt_db_run(port->db, call, do_store, &storing);
 
@@ -158,7 +162,7 @@ apr_status_t dt_members_want_one(void *self, const dt_call_t *call, const char *
     const dt_db_kind_t kind = dt_db_kind(port->db);
     const char *now = dt_db_instant(call, call->now);
     const char *const any[] = {corp_id, user_id, now, now};
-    const char *const unread[] = {corp_id, user_id, now, dt_db_instant(call, since), now};
+    const char *const unread[] = {corp_id, user_id, now, dt_db_instant(call, since), now, now};
 
     return since == 0 ? dt_db_execute(port->db, call, &want_member[kind], any, NULL)
                       : dt_db_execute(port->db, call, &want_unread[kind], unread, NULL);

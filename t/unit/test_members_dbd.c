@@ -76,6 +76,20 @@ static void a_record_that_was_read_before_replaces_none(void **state)
     assert_string_equal(load(world, CORP, "zhangsan"), "newer");
 }
 
+/* It was two hours ahead when the record was read, and has been set right. */
+static void a_clock_that_is_set_back_keeps_no_new_record_away(void **state)
+{
+    world_t *world = *state;
+    const apr_time_t until = world->call.now - 119 * MINUTE;
+
+    (void)store(world, "zhangsan", "old");
+    world->call.now -= 120 * MINUTE;
+    want(world, "zhangsan", world->call.now - 15 * MINUTE);
+    assert_string_equal(take_until(world, until), "zhangsan");
+    (void)store_taken(world, "zhangsan", "new", until);
+    assert_string_equal(load(world, CORP, "zhangsan"), "new");
+}
+
 static void who_is_forgotten_is_not_remembered_nor_read(void **state)
 {
     world_t *world = *state;
@@ -114,6 +128,7 @@ int main(void)
         WITH_WORLD(a_change_is_told_even_if_the_first_answer_was_lost),
         WITH_WORLD(the_first_record_of_a_wanted_member_is_no_change),
         WITH_WORLD(a_record_that_was_read_before_replaces_none),
+        WITH_WORLD(a_clock_that_is_set_back_keeps_no_new_record_away),
         WITH_WORLD(who_is_forgotten_is_not_remembered_nor_read),
         WITH_WORLD(who_was_not_read_for_long_is_forgotten),
     };
