@@ -169,7 +169,7 @@ def test_a_leavers_binding_stays_and_opens_nothing(bound_site, sim, store, visit
     assert browser.sign_in("zhangsan").status == 200 and user_of(browser) == "one"
 
 
-def test_who_leaves_while_asked_for_a_code_is_not_let_in_by_it(bound_site, sim, store):
+def test_who_leaves_while_asked_for_a_code_is_neither_bound_nor_let_in(bound_site, sim, store):
     told = sim.subscription()
     httpd = bound_site(*with_codes(sim), NO_LIMITS, DingTalkEventToken=told["token"],
                        DingTalkEventAESKey=told["aes_key"])
@@ -181,6 +181,7 @@ def test_who_leaves_while_asked_for_a_code_is_not_let_in_by_it(bound_site, sim, 
     pushed(sim, LEAVE, "zhangsan")
     page.guess(sim.last_code("+8613800000001"))
     assert not is_in(page.browser)
+    assert store.bindings() == []
 
 
 def test_what_an_event_ended_stays_dead_after_restarts(serve, sim):

@@ -8,6 +8,7 @@
 #include "httpd/bind_page.h"
 #include "httpd/cookie.h"
 #include "httpd/form.h"
+#include "httpd/revoked.h"
 
 #include <apr_strings.h>
 
@@ -50,6 +51,15 @@ static bool is_from_elsewhere(request_rec *r, const dth_req_t *req)
            dt_url_on_origin(r->pool, origin, dth_request_url(r, req, "")) == NULL;
 }
 
+/* Whether the person's sessions have ended since DingTalk let them in: then this is none either. */
+static bool is_revoked(const dth_req_t *req, const dt_bind_ticket_t *ticket)
+{
+    const dt_session_t session = {.began = ticket->issued,
+                                  .user_id = dt_slice(ticket->person.user_id)};
+
+    return dth_revoked_is_dead(req->site, &session);
+}
+
 /* Find the person behind the browser's bind ticket, or why there is none. */
 static bool open_ticket(request_rec *r, const dth_req_t *req, dt_bind_ticket_t *ticket,
                         dt_result_t *result)
@@ -60,7 +70,14 @@ static bool open_ticket(request_rec *r, const dth_req_t *req, dt_bind_ticket_t *
         *result = dt_result(DT_WHY_TICKET_GONE, NULL);
         return false;
     }
-    return dt_bind_form_open(&req->site->login, &call, req->bind, ticket, result) == APR_SUCCESS;
+    if (dt_bind_form_open(&req->site->login, &call, req->bind, ticket, result) != APR_SUCCESS) {
+        return false;
+    }
+    if (is_revoked(req, ticket)) {
+        *result = dt_result(DT_WHY_TICKET_GONE, NULL);
+        return false;
+    }
+    return true;
 }
 
 bool dth_ep_bind_is_open(request_rec *r, const dth_req_t *req)
