@@ -284,8 +284,15 @@ dt_scratch_t *dth_lifecycle_scratch(void)
 
 void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 {
-    apr_status_t rv = dth_providers_start(process.made, pchild, s);
+    apr_status_t rv = dth_providers_start_databases(process.made, pchild);
 
+    /* First what those who are signed in need, who may be out. */
+    if (rv == APR_SUCCESS && process.revoked != NULL) {
+        dth_revoked_load(process.revoked, pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = dth_providers_start(process.made, pchild, s);
+    }
 #if APR_HAS_THREADS
     if (rv == APR_SUCCESS) {
         rv = apr_threadkey_private_create(&process.thread, end_thread, pchild);
@@ -293,8 +300,7 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 #else
     process.scratch = dt_scratch_create(pchild);
 #endif
-    if (rv == APR_SUCCESS && process.revoked != NULL) {
-        dth_revoked_load(process.revoked, pchild);
+    if (rv == APR_SUCCESS && process.watch != NULL) {
         rv = dth_watch_start(process.watch, pchild);
     }
     if (rv == APR_SUCCESS && process.sweep != NULL) {

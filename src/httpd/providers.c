@@ -248,20 +248,29 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
     return wrong;
 }
 
-apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s)
+apr_status_t dth_providers_start_databases(const dth_providers_t *made, apr_pool_t *pchild)
 {
     apr_status_t rv = APR_SUCCESS;
 
-    for (int i = 0; rv == APR_SUCCESS && i < made->plugs->nelts; i++) {
-        const dt_plug_t *plug = APR_ARRAY_IDX(made->plugs, i, const dt_plug_t *);
-
-        rv = plug->start == NULL ? APR_SUCCESS : plug->start(plug->self, pchild);
-    }
-    for (int i = 0; rv == APR_SUCCESS && i < made->socaches->nelts; i++) {
-        rv = dth_store_socache_child(APR_ARRAY_IDX(made->socaches, i, dth_socache_t *), pchild, s);
-    }
     for (int i = 0; rv == APR_SUCCESS && i < made->dbs->nelts; i++) {
         rv = dt_db_start(APR_ARRAY_IDX(made->dbs, i, dt_db_t *), pchild);
     }
     return rv;
+}
+
+apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s)
+{
+    apr_status_t rv, worst = APR_SUCCESS;
+
+    for (int i = 0; i < made->plugs->nelts; i++) {
+        const dt_plug_t *plug = APR_ARRAY_IDX(made->plugs, i, const dt_plug_t *);
+
+        rv = plug->start == NULL ? APR_SUCCESS : plug->start(plug->self, pchild);
+        worst = rv != APR_SUCCESS ? rv : worst;
+    }
+    for (int i = 0; i < made->socaches->nelts; i++) {
+        rv = dth_store_socache_child(APR_ARRAY_IDX(made->socaches, i, dth_socache_t *), pchild, s);
+        worst = rv != APR_SUCCESS ? rv : worst;
+    }
+    return worst;
 }

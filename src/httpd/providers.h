@@ -25,7 +25,10 @@ dth_providers_t *dth_providers_none(apr_pool_t *pconf);
 const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_rec *s,
                                dth_site_t *site);
 
-/** Start all in a child, before there are threads. */
+/** Start the databases in a child, before there are threads. */
+apr_status_t dth_providers_start_databases(const dth_providers_t *made, apr_pool_t *pchild);
+
+/** Start all others, whatever becomes of one of them; the last error. Before there are threads. */
 apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s);
 
 #endif

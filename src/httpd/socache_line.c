@@ -351,10 +351,12 @@ apr_status_t dth_line_create(const dth_socache_t *cache, dth_line_t **made)
     line = apr_pcalloc(pool, sizeof(*line));
     line->cache = cache;
     rv = apr_thread_mutex_create(&line->lock, APR_THREAD_MUTEX_DEFAULT, pool);
-    if (rv == APR_SUCCESS) {
-        rv = renew_link(line);
+    if (rv == APR_SUCCESS) { /* without a link it has failed: whoever asks tries again */
+        const apr_status_t linked = renew_link(line);
+
+        set_failed(line, linked != APR_SUCCESS, linked);
+        *made = line;
     }
-    *made = line;
     return rv;
 }
 
