@@ -310,11 +310,10 @@ typedef struct dt_memory_t {
      * @param dept_ids decimal, comma-separated; NULL when there are none
      * @param taken    until of take_member; 0 when it was not taken. Whoever wanted the record to be
      *                 read after it was taken still gets it read
-     * @param changed  whether another record than this was remembered; false when none was
      */
     apr_status_t (*store_member)(void *self, const dt_call_t *call, const char *corp_id,
                                  const char *user_id, const char *dept_ids, const char *record,
-                                 apr_time_t taken, bool *changed);
+                                 apr_time_t taken);
     /** The record that is remembered; NULL when there is none. */
     apr_status_t (*load_member)(void *self, const dt_call_t *call, const char *corp_id,
                                 const char *user_id, const char **record);

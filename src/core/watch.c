@@ -267,10 +267,8 @@ static apr_status_t remember(const dt_watch_t *watch, const dt_call_t *call, con
         rv = tell_changed(watch, call, user_id);
     }
     if (rv == APR_SUCCESS) {
-        /* Whoever remembered another one meanwhile has told so as well. */
-        bool other;
         rv = memory->store_member(memory->plug.self, call, corp_of(watch), user_id, record.dept_ids,
-                                  text, taken, &other);
+                                  text, taken);
     }
     if (rv == APR_SUCCESS && old && changed) {
         watch->say(watch->baton, DT_SAID_CHANGED, user_id, NULL);

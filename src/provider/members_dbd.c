@@ -6,7 +6,6 @@
 #include "provider/db_lease.h"
 
 #include <apr_strings.h>
-#include <string.h>
 
 /* --- statements; those that differ, one for each kind of database --- */
 
@@ -96,29 +95,9 @@ apr_status_t dt_members_load(void *self, const dt_call_t *call, const char *corp
     return dt_db_select(port->db, call, &read_record, args, take_record, (void *)record);
 }
 
-typedef struct storing_t {
-    const dt_sql_t *sql;
-    const char *const *args; /* corp id and user id come first */
-    bool known;              /* previous, even if this is done again after it was stored */
-    const char *previous;    /* NULL: none */
-} storing_t;
-
-static apr_status_t do_store(void *baton, const dt_call_t *call, dt_conn_t *conn)
-{
-    storing_t *storing = baton;
-    apr_status_t rv = APR_SUCCESS;
-
-    if (!storing->known) {
-        rv = dt_conn_select(conn, call, &read_record, storing->args, take_record,
-                            (void *)&storing->previous);
-        storing->known = rv == APR_SUCCESS;
-    }
-    return rv == APR_SUCCESS ? dt_conn_execute(conn, call, storing->sql, storing->args, NULL) : rv;
-}
-
 apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *corp_id,
                               const char *user_id, const char *dept_ids, const char *record,
-                              apr_time_t taken, bool *changed)
+                              apr_time_t taken)
 {
     const dt_memory_dbd_t *port = self;
     const char *now = dt_db_instant(call, call->now);
@@ -128,11 +107,8 @@ apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *cor
                                 record,  now,      dt_db_instant(call, taken),
                                 newest,  dept_ids, newest,
                                 record,  newest,   now};
-    storing_t storing = {.sql = &store_member[dt_db_kind(port->db)], .args = args};
-    const apr_status_t rv = dt_db_run(port->db, call, do_store, &storing);
 
-    *changed = rv == APR_SUCCESS && storing.previous && strcmp(storing.previous, record) != 0;
-    return rv;
+    return dt_db_execute(port->db, call, &store_member[dt_db_kind(port->db)], args, NULL);
 }
 
 apr_status_t dt_members_forget_one(void *self, const dt_call_t *call, const char *corp_id,

@@ -8,7 +8,7 @@
 /** What dt_memory_t says of the functions of these names. */
 apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *corp_id,
                               const char *user_id, const char *dept_ids, const char *record,
-                              apr_time_t taken, bool *changed);
+                              apr_time_t taken);
 apr_status_t dt_members_load(void *self, const dt_call_t *call, const char *corp_id,
                              const char *user_id, const char **record);
 apr_status_t dt_members_forget_one(void *self, const dt_call_t *call, const char *corp_id,

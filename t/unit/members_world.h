@@ -8,29 +8,28 @@
 #define MINUTE apr_time_from_sec(60)
 #define NOBODY "nobody"
 
-static inline bool store_taken(world_t *world, const char *user_id, const char *record,
-                               apr_time_t taken)
+static inline void store_row(world_t *world, const char *corp_id, const char *user_id,
+                             const char *dept_ids, const char *record, apr_time_t taken)
 {
-    bool changed = false;
-
-    assert_int_equal(world->memory->store_member(world->memory->plug.self, &world->call, CORP,
-                                                 user_id, "1", record, taken, &changed),
+    assert_int_equal(world->memory->store_member(world->memory->plug.self, &world->call, corp_id,
+                                                 user_id, dept_ids, record, taken),
                      APR_SUCCESS);
-    return changed;
 }
 
-static inline bool store(world_t *world, const char *user_id, const char *record)
+static inline void store_taken(world_t *world, const char *user_id, const char *record,
+                               apr_time_t taken)
 {
-    return store_taken(world, user_id, record, 0);
+    store_row(world, CORP, user_id, "1", record, taken);
+}
+
+static inline void store(world_t *world, const char *user_id, const char *record)
+{
+    store_taken(world, user_id, record, 0);
 }
 
 static inline void store_of(world_t *world, const char *user_id, const char *dept_ids)
 {
-    bool changed;
-
-    assert_int_equal(world->memory->store_member(world->memory->plug.self, &world->call, CORP,
-                                                 user_id, dept_ids, "{}", 0, &changed),
-                     APR_SUCCESS);
+    store_row(world, CORP, user_id, dept_ids, "{}", 0);
 }
 
 /* NOBODY when there is none. */

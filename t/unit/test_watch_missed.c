@@ -29,9 +29,7 @@ static int here(const world_t *w, const char *user_id)
 /* A member who is remembered, so that it can be seen whether all are read again. */
 static void remember_one(world_t *w)
 {
-    bool changed;
-
-    (void)fake_store_member(w->memory, &w->call, CORP, "us-9", NULL, "{}", 0, &changed);
+    (void)fake_store_member(w->memory, &w->call, CORP, "us-9", NULL, "{}", 0);
 }
 
 static bool all_are_read_again(world_t *w)

@@ -186,7 +186,7 @@ static inline kept_member_t *member_made(watch_memory_t *m, const char *corp_id,
 
 static inline apr_status_t fake_store_member(void *self, const dt_call_t *call, const char *corp_id,
                                              const char *user_id, const char *dept_ids,
-                                             const char *record, apr_time_t taken, bool *changed)
+                                             const char *record, apr_time_t taken)
 {
     watch_memory_t *m = self;
     apr_status_t rv = fake_asked(&m->base, "store_member");
@@ -196,7 +196,6 @@ static inline apr_status_t fake_store_member(void *self, const dt_call_t *call, 
         return rv;
     }
     row = member_made(m, corp_id, user_id);
-    *changed = row->record && strcmp(row->record, record) != 0;
     row->record = apr_pstrdup(m->base.pool, record);
     row->dept_ids = apr_pstrdup(m->base.pool, dept_ids);
     row->read_at = call->now;
