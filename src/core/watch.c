@@ -96,18 +96,6 @@ dt_arrived_t dt_watch_arrive(const dt_watch_t *watch, const dt_call_t *call,
 
 /* --- an event is worked off --- */
 
-/* The revocation comes first: what is forgotten before it would not be done again. */
-static apr_status_t sign_out(const dt_watch_t *watch, const dt_call_t *call, const char *user_id,
-                             apr_time_t not_before)
-{
-    const dt_memory_t *memory = watch->memory;
-    apr_status_t rv = tell_everywhere(watch, call, person_text(watch, call, user_id), not_before);
-
-    return rv != APR_SUCCESS
-               ? rv
-               : memory->forget_member(memory->plug.self, call, corp_of(watch), user_id);
-}
-
 static apr_status_t end_corp(const dt_watch_t *watch, const dt_call_t *call, apr_time_t not_before)
 {
     apr_status_t rv =
@@ -119,13 +107,21 @@ static apr_status_t end_corp(const dt_watch_t *watch, const dt_call_t *call, apr
     return rv;
 }
 
+/*
+ * A person may not come in any more. The revocation comes first: what is forgotten before it would
+ * not be done again.
+ */
 static apr_status_t end_person(const dt_watch_t *watch, const dt_call_t *call, const char *user_id,
-                               apr_time_t not_before)
+                               apr_time_t not_before, dt_said_t said, const dt_result_t *result)
 {
-    apr_status_t rv = sign_out(watch, call, user_id, not_before);
+    const dt_memory_t *memory = watch->memory;
+    apr_status_t rv = tell_everywhere(watch, call, person_text(watch, call, user_id), not_before);
 
     if (rv == APR_SUCCESS) {
-        watch->say(watch->baton, DT_SAID_LEFT, user_id, NULL);
+        rv = memory->forget_member(memory->plug.self, call, corp_of(watch), user_id);
+    }
+    if (rv == APR_SUCCESS) {
+        watch->say(watch->baton, said, user_id, result);
     }
     return rv;
 }
@@ -141,7 +137,7 @@ static apr_status_t do_for_persons(const dt_watch_t *watch, const dt_call_t *cal
             continue;
         }
         rv = event->effect == DT_EFFECT_LEFT
-                 ? end_person(watch, call, *id, arrived_at)
+                 ? end_person(watch, call, *id, arrived_at, DT_SAID_LEFT, NULL)
                  : memory->want_member(memory->plug.self, call, corp_of(watch), *id, 0);
     }
     return rv;
@@ -158,7 +154,7 @@ static apr_status_t do_event(const dt_watch_t *watch, const dt_call_t *call,
     if (event->effect == DT_EFFECT_CORP) {
         return end_corp(watch, call, arrival->arrived_at);
     }
-    if (!event->ids || !*event->ids) {
+    if (!*event->ids) {
         /* It concerns somebody, and does not say whom: it may be anybody. */
         watch->say(watch->baton, DT_SAID_STRANGE, arrival->key, NULL);
         return memory->want_members(memory->plug.self, call, corp_of(watch), NULL);
@@ -202,17 +198,6 @@ apr_status_t dt_watch_work(const dt_watch_t *watch, const dt_call_t *call, bool 
 }
 
 /* --- records --- */
-
-static apr_status_t put_out(const dt_watch_t *watch, const dt_call_t *call, const char *user_id,
-                            const dt_result_t *result)
-{
-    apr_status_t rv = sign_out(watch, call, user_id, call->now);
-
-    if (rv == APR_SUCCESS) {
-        watch->say(watch->baton, DT_SAID_OUT, user_id, result);
-    }
-    return rv;
-}
 
 /*
  * All nodes are told of a change before it is remembered. Whoever dies in between leaves the old
@@ -258,7 +243,7 @@ static apr_status_t remember(const dt_watch_t *watch, const dt_call_t *call, con
     result =
         dt_policy_member(&record, user_id, before.union_id ? before.union_id : record.union_id);
     if (result.what != DT_SIGNED_IN) {
-        return put_out(watch, call, user_id, &result);
+        return end_person(watch, call, user_id, call->now, DT_SAID_OUT, &result);
     }
     text = dt_member_text(call->pool, &record);
     /* Without an old record there may be sessions: not every sign-in could be remembered. */
@@ -304,8 +289,9 @@ apr_status_t dt_watch_read(const dt_watch_t *watch, const dt_call_t *call, bool 
         return rv != APR_SUCCESS ? rv : APR_EGENERAL;
     }
     watch->say(watch->baton, DT_SAID_SURE, user_id, NULL);
-    rv = result.what == DT_DENIED ? put_out(watch, call, user_id, &result)
-                                  : remember(watch, call, user_id, record, until);
+    rv = result.what == DT_DENIED
+             ? end_person(watch, call, user_id, call->now, DT_SAID_OUT, &result)
+             : remember(watch, call, user_id, record, until);
     *more = rv == APR_SUCCESS;
     return rv;
 }
