@@ -97,15 +97,17 @@ static apr_status_t end(const dt_watch_t *watch, const dt_call_t *call, const fe
 /* Whether DingTalk itself said no: with every other reason it may have given a list away. */
 static bool is_refusal(const dt_result_t *result)
 {
-    static const dt_why_id_t unclear[] = {DT_WHY_DOWN, DT_WHY_BUSY, DT_WHY_CROWDED,
-                                          DT_WHY_UNINTELLIGIBLE, DT_WHY_INTERNAL};
+    static const dt_why_id_t refusals[] = {DT_WHY_APP_STOPPED,      DT_WHY_APP_PERMISSION,
+                                           DT_WHY_APP_ADDRESS,      DT_WHY_APP_CREDENTIALS,
+                                           DT_WHY_APP_UNAUTHORIZED, DT_WHY_RATE_LIMITED,
+                                           DT_WHY_BANNED,           DT_WHY_DINGTALK_ERROR};
 
-    for (apr_size_t i = 0; i < sizeof(unclear) / sizeof(unclear[0]); i++) {
-        if (result->why == &dt_whys[unclear[i]]) {
-            return false;
+    for (apr_size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (result->why == &dt_whys[refusals[i]]) {
+            return true;
         }
     }
-    return true;
+    return false;
 }
 
 static apr_status_t ask(const dt_watch_t *watch, const dt_call_t *call, const char *const **events,
