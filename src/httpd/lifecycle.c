@@ -10,7 +10,7 @@
 #include "httpd/revoked.h"
 #include "httpd/secret.h"
 #include "httpd/state.h"
-#include "httpd/store_socache.h"
+#include "httpd/socache_start.h"
 #include "httpd/sweep.h"
 #include "httpd/watch.h"
 
@@ -59,7 +59,7 @@ int dth_lifecycle_pre_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *pt
     /* Behind mod_expires and mod_headers, in front of mod_cache, which saves at CONTENT_SET + 1. */
     process.caching = ap_register_output_filter(DTH_CACHING_FILTER, dth_caching_filter, NULL,
                                                 AP_FTYPE_CONTENT_SET);
-    return dth_store_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
+    return dth_socache_register(pconf) == APR_SUCCESS ? OK : HTTP_INTERNAL_SERVER_ERROR;
 }
 
 const dth_providers_t *dth_lifecycle_sites(void)
@@ -291,7 +291,7 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
         dth_revoked_load(process.revoked, pchild);
     }
     if (rv == APR_SUCCESS) {
-        rv = dth_providers_start(process.made, pchild, s);
+        rv = dth_providers_start(process.made, pchild);
     }
 #if APR_HAS_THREADS
     if (rv == APR_SUCCESS) {

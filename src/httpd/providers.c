@@ -5,6 +5,7 @@
 #include "httpd/counters.h"
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
+#include "httpd/socache_start.h"
 #include "httpd/store_socache.h"
 #include "provider/apptoken.h"
 #include "provider/courier.h"
@@ -216,7 +217,7 @@ static const char *make_store(apr_pool_t *pconf, dth_providers_t *made, server_r
         site->login.admit.store = dt_store_cookie_create(pconf, site->login.keys);
         return NULL;
     }
-    wrong = dth_store_socache_open(pconf, s, site->socache, site->conf->session_lifetime.time);
+    wrong = dth_socache_open(pconf, s, site->socache, site->conf->session_lifetime.time);
     if (wrong != NULL) {
         return apr_pstrcat(pconf, "DingTalkSessionStore: ", wrong, NULL);
     }
@@ -258,7 +259,7 @@ apr_status_t dth_providers_start_databases(const dth_providers_t *made, apr_pool
     return rv;
 }
 
-apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s)
+apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild)
 {
     apr_status_t rv, worst = APR_SUCCESS;
 
@@ -269,7 +270,7 @@ apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild
         worst = rv != APR_SUCCESS ? rv : worst;
     }
     for (int i = 0; i < made->socaches->nelts; i++) {
-        rv = dth_store_socache_child(APR_ARRAY_IDX(made->socaches, i, dth_socache_t *), pchild, s);
+        rv = dth_socache_start(APR_ARRAY_IDX(made->socaches, i, dth_socache_t *), pchild);
         worst = rv != APR_SUCCESS ? rv : worst;
     }
     return worst;

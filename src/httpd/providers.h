@@ -29,6 +29,6 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
 apr_status_t dth_providers_start_databases(const dth_providers_t *made, apr_pool_t *pchild);
 
 /** Start all others, whatever becomes of one of them; the last error. Before there are threads. */
-apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild, server_rec *s);
+apr_status_t dth_providers_start(const dth_providers_t *made, apr_pool_t *pchild);
 
 #endif

@@ -9,7 +9,7 @@
 #include "httpd/secret.h"
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
-#include "httpd/store_socache.h"
+#include "httpd/socache_start.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -278,7 +278,7 @@ static const char *check_store(apr_pool_t *p, apr_pool_t *ptemp, dth_site_t *sit
     if (strncmp(store, DTH_SOCACHE, len) != 0) {
         return NULL;
     }
-    wrong = dth_store_socache_check(p, ptemp, store + len, &site->socache);
+    wrong = dth_socache_check(p, ptemp, store + len, &site->socache);
     return wrong == NULL ? NULL : apr_pstrcat(p, "DingTalkSessionStore: ", wrong, NULL);
 }
 

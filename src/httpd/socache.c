@@ -164,5 +164,5 @@ apr_status_t dth_socache_ask(dth_socache_t *cache, dth_question_t *question)
     if (cache->is_locked) {
         return cache->mutex != NULL ? ask_locked(cache, question) : APR_EINIT;
     }
-    return cache->line != NULL ? dth_line_ask(cache->line, question) : APR_EINIT;
+    return cache->line != NULL ? dth_socache_line_ask(cache->line, question) : APR_EINIT;
 }

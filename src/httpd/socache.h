@@ -15,9 +15,9 @@
 /** Bytes of a value, at most: the largest sealed record. */
 #define DTH_SOCACHE_MAX ((DT_SESSION_RECORD_MAX + DT_SEAL_OVERHEAD + 2) / 3 * 4)
 
-typedef struct dth_line_t dth_line_t;
+typedef struct dth_socache_line_t dth_socache_line_t;
 
-/** A cache. Made by dth_store_socache_check, and read-only in children but for what has a lock. */
+/** A cache. Made by dth_socache_check, and read-only in children but for what has a lock. */
 typedef struct dth_socache_t {
     const char *name; /* PROVIDER[:ARGS], as the administrator wrote it */
     const char *args; /* as the provider takes them; NULL: none */
@@ -25,10 +25,10 @@ typedef struct dth_socache_t {
     apr_size_t part;                 /* a longer value is kept in parts of so many bytes */
     bool is_locked;                  /* the provider is not safe for several processes */
     bool is_memory;                  /* lost with the instance */
-    server_rec *server;              /* made by post_config, as the next three */
-    ap_socache_instance_t *instance; /* locked caches */
-    apr_global_mutex_t *mutex;       /* locked caches */
-    dth_line_t *line;                /* the other ones, in each child */
+    server_rec *server;              /* the main one */
+    ap_socache_instance_t *instance; /* locked caches: made by post_config */
+    apr_global_mutex_t *mutex;       /* the same */
+    dth_socache_line_t *line;        /* the other ones: made in each child */
 } dth_socache_t;
 
 /** What a cache is asked to do. */

@@ -28,7 +28,7 @@ typedef struct link_t {
     bool works; /* there was an answer */
 } link_t;
 
-struct dth_line_t {
+struct dth_socache_line_t {
     const dth_socache_t *cache;
     apr_thread_mutex_t *lock; /* of all below, and of all questions */
     link_t links[LINKS];
@@ -42,7 +42,7 @@ struct dth_line_t {
  * thread that wants the answer, or the one that waited for it when that has given up.
  */
 typedef struct asked_t {
-    dth_line_t *line;
+    dth_socache_line_t *line;
     link_t *link;
     dth_question_t question;
     apr_thread_cond_t *answered;
@@ -51,12 +51,12 @@ typedef struct asked_t {
     bool is_given_up;
 } asked_t;
 
-static void lock(dth_line_t *line)
+static void lock(dth_socache_line_t *line)
 {
     apr_thread_mutex_lock(line->lock);
 }
 
-static void unlock(dth_line_t *line)
+static void unlock(dth_socache_line_t *line)
 {
     apr_thread_mutex_unlock(line->lock);
 }
@@ -107,7 +107,7 @@ static apr_status_t make_pool(apr_pool_t **pool)
     return APR_SUCCESS;
 }
 
-static apr_status_t open_link(dth_line_t *line, link_t *link)
+static apr_status_t open_link(dth_socache_line_t *line, link_t *link)
 {
     apr_pool_t *pool;
     apr_status_t rv = make_pool(&pool);
@@ -130,7 +130,7 @@ static apr_status_t open_link(dth_line_t *line, link_t *link)
 }
 
 /* Another link in place of one that has failed; those that nobody waits on are closed. */
-static apr_status_t renew_link(dth_line_t *line)
+static apr_status_t renew_link(dth_socache_line_t *line)
 {
     for (int i = 0; i < LINKS; i++) {
         link_t *link = &line->links[i];
@@ -153,7 +153,7 @@ static bool is_failure(apr_status_t rv)
     return rv != APR_SUCCESS && rv != APR_NOTFOUND;
 }
 
-static void set_failed(dth_line_t *line, bool failed, apr_status_t rv)
+static void set_failed(dth_socache_line_t *line, bool failed, apr_status_t rv)
 {
     const char *name = line->cache->provider->name;
 
@@ -163,9 +163,8 @@ static void set_failed(dth_line_t *line, bool failed, apr_status_t rv)
     line->failed = failed;
     if (failed) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, line->cache->server,
-                     DTNO(
-                         0064) "the session cache %s does not answer: until it does, whoever has a "
-                               "session is told to come back later",
+                     DTNO(0064) "the session cache %s does not answer: until it does, whoever has "
+                                "a session is told to come back later",
                      name);
     }
     else {
@@ -179,7 +178,7 @@ static void set_failed(dth_line_t *line, bool failed, apr_status_t rv)
  * that has worked may have failed for a connection only that the server has closed meanwhile.
  * Under the lock.
  */
-static bool judge(dth_line_t *line, link_t *link, apr_status_t rv)
+static bool judge(dth_socache_line_t *line, link_t *link, apr_status_t rv)
 {
     const bool can_ask_again = is_failure(rv) && rv != APR_TIMEUP;
 
@@ -195,23 +194,23 @@ static bool judge(dth_line_t *line, link_t *link, apr_status_t rv)
     if (link->works && can_ask_again && renew_link(line) == APR_SUCCESS) {
         return true;
     }
-    line->rests = apr_time_now() + DTH_LINE_REST;
+    line->rests = apr_time_now() + DTH_SOCACHE_LINE_REST;
     set_failed(line, true, rv);
     return false;
 }
 
 /* The link to ask now. Under the lock. */
-static apr_status_t take_link(dth_line_t *line, link_t **link)
+static apr_status_t take_link(dth_socache_line_t *line, link_t **link)
 {
     const apr_time_t now = apr_time_now();
     apr_status_t rv = APR_SUCCESS;
 
     /* A clock that is set back must not make the rest a long one. */
-    if (now < line->rests && line->rests <= now + DTH_LINE_REST) {
+    if (now < line->rests && line->rests <= now + DTH_SOCACHE_LINE_REST) {
         return APR_EBUSY;
     }
     if (line->failed) {
-        line->rests = now + DTH_LINE_REST; /* the others go on without an answer */
+        line->rests = now + DTH_SOCACHE_LINE_REST; /* the others go on without an answer */
         rv = renew_link(line);
     }
     if (rv == APR_SUCCESS) {
@@ -232,7 +231,7 @@ static void leave(asked_t *asked)
 static void *APR_THREAD_FUNC answer(apr_thread_t *thread, void *data)
 {
     asked_t *asked = data;
-    dth_line_t *line = asked->line;
+    dth_socache_line_t *line = asked->line;
     apr_status_t rv = dth_socache_put_to(line->cache, asked->link->instance, &asked->question);
 
     (void)thread;
@@ -248,7 +247,7 @@ static void *APR_THREAD_FUNC answer(apr_thread_t *thread, void *data)
 }
 
 /* Copies the question: who asks may be gone before there is an answer. */
-static apr_status_t make(dth_line_t *line, const dth_question_t *question, asked_t **made)
+static apr_status_t make(dth_socache_line_t *line, const dth_question_t *question, asked_t **made)
 {
     apr_pool_t *pool;
     asked_t *asked;
@@ -277,12 +276,12 @@ static apr_status_t make(dth_line_t *line, const dth_question_t *question, asked
 /* Wait for the answer, or give up. Under the lock. */
 static apr_status_t await(asked_t *asked)
 {
-    const apr_time_t end = apr_time_now() + DTH_LINE_PATIENCE;
+    const apr_time_t end = apr_time_now() + DTH_SOCACHE_LINE_PATIENCE;
 
     while (!asked->is_answered) {
         apr_interval_time_t left = end - apr_time_now();
 
-        if (left <= 0 || left > DTH_LINE_PATIENCE) {
+        if (left <= 0 || left > DTH_SOCACHE_LINE_PATIENCE) {
             return APR_TIMEUP;
         }
         apr_thread_cond_timedwait(asked->answered, asked->line->lock, left);
@@ -293,7 +292,7 @@ static apr_status_t await(asked_t *asked)
 /* Under the lock. */
 static apr_status_t ask(asked_t *asked, dth_question_t *question, bool *again)
 {
-    dth_line_t *line = asked->line;
+    dth_socache_line_t *line = asked->line;
     apr_status_t rv = take_link(line, &asked->link);
 
     if (rv != APR_SUCCESS) {
@@ -319,7 +318,7 @@ static apr_status_t ask(asked_t *asked, dth_question_t *question, bool *again)
     return rv;
 }
 
-apr_status_t dth_line_ask(dth_line_t *line, dth_question_t *question)
+apr_status_t dth_socache_line_ask(dth_socache_line_t *line, dth_question_t *question)
 {
     apr_status_t rv = APR_EBUSY;
     bool again = true;
@@ -338,10 +337,10 @@ apr_status_t dth_line_ask(dth_line_t *line, dth_question_t *question)
     return rv;
 }
 
-apr_status_t dth_line_create(const dth_socache_t *cache, dth_line_t **made)
+apr_status_t dth_socache_line_create(const dth_socache_t *cache, dth_socache_line_t **made)
 {
     apr_pool_t *pool; /* as those of the links */
-    dth_line_t *line;
+    dth_socache_line_t *line;
     apr_status_t rv = apr_pool_create_unmanaged(&pool);
 
     if (rv != APR_SUCCESS) {
@@ -362,17 +361,17 @@ apr_status_t dth_line_create(const dth_socache_t *cache, dth_line_t **made)
 
 #else /* !APR_HAS_THREADS */
 
-struct dth_line_t {
+struct dth_socache_line_t {
     const dth_socache_t *cache;
     ap_socache_instance_t *instance;
 };
 
-apr_status_t dth_line_ask(dth_line_t *line, dth_question_t *question)
+apr_status_t dth_socache_line_ask(dth_socache_line_t *line, dth_question_t *question)
 {
     return dth_socache_put_to(line->cache, line->instance, question);
 }
 
-apr_status_t dth_line_create(const dth_socache_t *cache, dth_line_t **made)
+apr_status_t dth_socache_line_create(const dth_socache_t *cache, dth_socache_line_t **made)
 {
     apr_pool_t *pool;
     apr_status_t rv = apr_pool_create_unmanaged(&pool);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a shared object cache comes into being at start, where it does not live on from before. */
+/* How a session cache comes into being, or is found again after a graceful restart. */
+#include "httpd/socache_start.h"
+
 #include "httpd/log.h"
-#include "httpd/socache.h"
 #include "httpd/socache_line.h"
-#include "httpd/store_socache.h"
 
 #include <ap_provider.h>
 #include <apr_strings.h>
@@ -92,7 +92,7 @@ static apr_status_t open_memory(const dth_socache_t *cache, kept_t *kept)
 
 /* --- pre_config, check_config --- */
 
-apr_status_t dth_store_socache_register(apr_pool_t *pconf)
+apr_status_t dth_socache_register(apr_pool_t *pconf)
 {
     return ap_mutex_register(pconf, MUTEX, NULL, APR_LOCK_DEFAULT, 0);
 }
@@ -216,8 +216,8 @@ static apr_array_header_t *caches_of(apr_pool_t *pconf)
     return caches;
 }
 
-const char *dth_store_socache_check(apr_pool_t *pconf, apr_pool_t *ptemp, const char *name,
-                                    dth_socache_t **cache)
+const char *dth_socache_check(apr_pool_t *pconf, apr_pool_t *ptemp, const char *name,
+                              dth_socache_t **cache)
 {
     apr_array_header_t *caches = caches_of(pconf);
     const char *colon = strchr(name, ':');
@@ -285,8 +285,8 @@ static apr_status_t open_locked(apr_pool_t *pconf, server_rec *s, dth_socache_t 
     return rv;
 }
 
-const char *dth_store_socache_open(apr_pool_t *pconf, server_rec *s, dth_socache_t *cache,
-                                   apr_interval_time_t lifetime)
+const char *dth_socache_open(apr_pool_t *pconf, server_rec *s, dth_socache_t *cache,
+                             apr_interval_time_t lifetime)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -306,13 +306,12 @@ const char *dth_store_socache_open(apr_pool_t *pconf, server_rec *s, dth_socache
                : apr_psprintf(pconf, "socache:%s cannot be used: %pm", cache->name, &rv);
 }
 
-apr_status_t dth_store_socache_child(dth_socache_t *cache, apr_pool_t *pchild, server_rec *s)
+apr_status_t dth_socache_start(dth_socache_t *cache, apr_pool_t *pchild)
 {
     apr_status_t rv;
 
-    (void)s;
     if (!cache->is_locked) {
-        return dth_line_create(cache, &cache->line);
+        return dth_socache_line_create(cache, &cache->line);
     }
     rv =
         apr_global_mutex_child_init(&cache->mutex, apr_global_mutex_lockfile(cache->mutex), pchild);
