@@ -4,9 +4,9 @@
 #define DT_CORE_BIND_H
 
 #include "core/dt.h"
+#include "core/member.h"
 #include "core/ports.h"
 #include "core/template.h"
-#include "core/wire.h"
 
 /** One way to bind without asking: the person's source is the account's attribute. */
 typedef struct dt_autobind_t {

@@ -4,23 +4,23 @@
 #define DT_CORE_BIND_TICKET_H
 
 #include "core/challenge.h"
+#include "core/member.h"
 #include "core/seal.h"
-#include "core/wire.h"
 
 #include <apr_errno.h>
 
 #define DT_BIND_CSRF 16 /* random bytes */
-#define DT_BIND_TICKET_MAX \
-    1200 /* bytes of a record: beside tickets and session its cookie
-                                         stays within what httpd reads of a header */
+/** Bytes of a record: beside tickets and session its cookie stays within what httpd reads of a
+ *  header. */
+#define DT_BIND_TICKET_MAX 1200
 
 typedef struct dt_bind_ticket_t {
     unsigned char csrf[DT_BIND_CSRF];
     apr_time_t issued; /* the end of the sign-in at DingTalk */
     const char *return_to;
-    dt_member_t
-        person;       /* ids, and of the record what the session and DingTalkCreate want: what does
-                           not fit is left out, longest values first; active */
+    /* Ids, and of the record what the session and DingTalkCreate want: what does not fit is left
+     * out, longest values first; active. */
+    dt_member_t person;
     dt_code_asked_t asked; /* id is NULL before a code was asked for */
 } dt_bind_ticket_t;
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The member record: its attributes by name, and all of it as text. */
+#include "core/member.h"
+
 #include "core/bytes.h"
 #include "core/json.h"
-#include "core/wire.h"
 
 #include <apr_strings.h>
 #include <stdlib.h>

@@ -3,9 +3,9 @@
 #include "httpd/config_types.h"
 
 #include "core/bind.h"
+#include "core/member.h"
 #include "core/template.h"
 #include "core/url.h"
-#include "core/wire.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>

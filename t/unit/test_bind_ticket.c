@@ -125,7 +125,7 @@ static void a_code_that_was_asked_for_is_remembered(void **state)
     dt_bind_ticket_t ticket;
 
     d->ticket.asked = (dt_code_asked_t){ID, "+86138****8000", NOW + 300 * APR_USEC_PER_SEC,
-                                   NOW + 60 * APR_USEC_PER_SEC};
+                                        NOW + 60 * APR_USEC_PER_SEC};
     ticket = through_the_browser(d);
     assert_string_equal(ticket.asked.id, ID);
     assert_string_equal(ticket.asked.masked, "+86138****8000");
