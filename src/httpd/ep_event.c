@@ -3,6 +3,8 @@
 #include "httpd/endpoint.h"
 
 #include "core/bytes.h"
+#include "core/event.h"
+#include "core/push.h"
 #include "httpd/body.h"
 #include "httpd/counters.h"
 #include "httpd/page.h"
@@ -89,7 +91,7 @@ int dth_ep_event(request_rec *r, dth_req_t *req)
     const char *owner, *wrong, *json;
     dt_event_t event;
     dt_push_t push;
-    int status = dth_body_read(r, DT_EVENT_BODY_MAX, &body);
+    int status = dth_body_read(r, DT_PUSH_BODY_MAX, &body);
 
     if (status == HTTP_REQUEST_ENTITY_TOO_LARGE) {
         return refuse(r, req, status, "it is too large");
@@ -97,7 +99,7 @@ int dth_ep_event(request_rec *r, dth_req_t *req)
     if (status != OK) {
         return status;
     }
-    push = dt_event_open(site->events, &call, dt_slice(r->args), body, &text, &owner, &wrong);
+    push = dt_push_open(site->events, &call, dt_slice(r->args), body, &text, &owner, &wrong);
     if (push != DT_PUSH_GENUINE) {
         return refuse(r, req, push == DT_PUSH_FORGED ? HTTP_FORBIDDEN : HTTP_BAD_REQUEST, wrong);
     }
@@ -105,7 +107,7 @@ int dth_ep_event(request_rec *r, dth_req_t *req)
         return refuse(r, req, HTTP_BAD_REQUEST, "its message cannot be read");
     }
     if ((!dt_event_is_check(&event) && !take_event(r, site, &call, &event, text)) ||
-        dt_event_answer(site->events, &call, owner, &json) != APR_SUCCESS) {
+        dt_push_answer(site->events, &call, owner, &json) != APR_SUCCESS) {
         return answer_later(r, req);
     }
     return dth_page_json(r, req, HTTP_OK, json);

@@ -147,7 +147,7 @@ static const char *make_subscription(apr_pool_t *pconf, dth_site_t *site)
     if (wrong != NULL) {
         return apr_pstrcat(pconf, "DingTalkEventAESKey: ", wrong, NULL);
     }
-    if (dt_event_aes_key(aes_key, events->aes_key) != APR_SUCCESS) {
+    if (dt_push_aes_key(aes_key, events->aes_key) != APR_SUCCESS) {
         return "DingTalkEventAESKey: must have the 43 letters and digits of the console's aes_key";
     }
     events->token = token.data;

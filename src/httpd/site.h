@@ -4,7 +4,7 @@
 #define DTH_SITE_H
 
 #include "core/login.h"
-#include "core/event.h"
+#include "core/push.h"
 #include "core/revoke.h"
 #include "core/url.h"
 #include "core/watch.h"

@@ -3,8 +3,7 @@
  * 0: the query, a line feed, and the body; 1: the envelope, signed; 2: blocks of plaintext, which
  * are encrypted as they are; 3: the message. */
 #include "core/bytes.h"
-#include "core/envelope.h"
-#include "core/event.h"
+#include "core/push.h"
 
 #include <apr_general.h>
 #include <apr_strings.h>
@@ -108,13 +107,13 @@ static void check_answer(const dt_call_t *call, const dt_subscription_t *ours, c
     json_t *object;
     dt_slice_t text;
 
-    must(dt_event_answer(ours, call, owner, &json) == APR_SUCCESS);
+    must(dt_push_answer(ours, call, owner, &json) == APR_SUCCESS);
     object = json_loads(json, 0, NULL);
     query = apr_psprintf(call->pool, "msg_signature=%s&timeStamp=%s&nonce=%s",
                          json_string_value(json_object_get(object, "msg_signature")),
                          json_string_value(json_object_get(object, "timeStamp")),
                          json_string_value(json_object_get(object, "nonce")));
-    must(dt_event_open(ours, call, dt_slice(query), dt_slice(json), &text, &seen, &detail) ==
+    must(dt_push_open(ours, call, dt_slice(query), dt_slice(json), &text, &seen, &detail) ==
          DT_PUSH_GENUINE);
     must(strcmp(text.data, "success") == 0 && seen == owner);
     json_decref(object);
@@ -134,15 +133,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dt_push_t found;
     push_t push;
 
-    if (size < 1 || size > DT_EVENT_BODY_MAX) {
+    if (size < 1 || size > DT_PUSH_BODY_MAX) {
         return 0;
     }
     apr_initialize();
     apr_pool_create(&call.pool, NULL);
-    must(dt_event_aes_key(DT_SLICE("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"), ours.aes_key) ==
+    must(dt_push_aes_key(DT_SLICE("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"), ours.aes_key) ==
          APR_SUCCESS);
     push = push_of(&call, &ours, kind, input);
-    found = dt_event_open(&ours, &call, push.query, push.body, &text, &owner, &detail);
+    found = dt_push_open(&ours, &call, push.query, push.body, &text, &owner, &detail);
     if (found == DT_PUSH_GENUINE) {
         must(text.data && strlen(text.data) == text.len);
         must(owner == ours.client_id || owner == ours.corp_id);
@@ -150,7 +149,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     else {
         must(detail && *detail && !text.data);
-        must(kind != 3 || push.body.len > DT_EVENT_BODY_MAX || memchr(data, '\0', size));
+        must(kind != 3 || push.body.len > DT_PUSH_BODY_MAX || memchr(data, '\0', size));
     }
     apr_pool_destroy(call.pool);
     apr_terminate();

@@ -4,8 +4,7 @@
 #define DT_UNIT_PUSHES_H
 
 #include "core/bytes.h"
-#include "core/envelope.h"
-#include "core/event.h"
+#include "core/push.h"
 #include "unit.h"
 
 /* A published envelope with everything that it was made of. */
@@ -120,7 +119,7 @@ static inline dt_subscription_t subscription_of(const vector_t *vector)
                                       .client_id = vector->owner,
                                       .corp_id = "dingtestcorp0001"};
 
-    assert_row_int(vector->name, dt_event_aes_key(dt_slice(vector->aes_key), subscription.aes_key),
+    assert_row_int(vector->name, dt_push_aes_key(dt_slice(vector->aes_key), subscription.aes_key),
                    APR_SUCCESS);
     return subscription;
 }
