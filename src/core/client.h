@@ -30,8 +30,9 @@ typedef struct dt_client_t {
  * Each call: APR_SUCCESS when DingTalk told us what we asked; otherwise result says why not, and
  * the status is APR_SUCCESS too when that reason is DingTalk's own "no" (result->what is
  * DT_DENIED or DT_AGAIN), APR_EGENERAL when we could not find out (DT_UNSURE). On an answer the
- * result is DT_SIGNED_IN. A busy reply is asked for once more, except for the code, which is good
- * once. An app token that is not accepted is dropped and fetched once more.
+ * result is DT_SIGNED_IN. A busy reply is asked for once more, except for the code and the list of
+ * failed pushes, which are good once. An app token that is not accepted is dropped and fetched once
+ * more.
  */
 
 /** Exchange a callback's code. The token is for this one request: never keep it. */

@@ -38,16 +38,13 @@ static bool began_ahead(const dt_session_t *session, apr_time_t now)
 }
 
 /* Instants come round since the session began, so that not everybody's is the same. */
-static bool is_unchecked(const dt_session_t *session, apr_interval_time_t recheck, apr_time_t now)
-{
-    return recheck > 0 &&
-           (now - session->began) / recheck > (session->seen - session->began) / recheck;
-}
-
 bool dt_session_is_unchecked(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
                              apr_time_t now)
 {
-    return is_unchecked(session, lifetimes->recheck, now);
+    const apr_interval_time_t recheck = lifetimes->recheck;
+
+    return recheck > 0 &&
+           (now - session->began) / recheck > (session->seen - session->began) / recheck;
 }
 
 dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifetimes,
@@ -64,7 +61,7 @@ dt_age_t dt_session_age(const dt_session_t *session, const dt_lifetimes_t *lifet
     if (lifetimes->idle > 0 && unseen > lifetimes->idle / 10) {
         return DT_AGE_DUE;
     }
-    return is_unchecked(session, lifetimes->recheck, now) ? DT_AGE_DUE : DT_AGE_FRESH;
+    return dt_session_is_unchecked(session, lifetimes, now) ? DT_AGE_DUE : DT_AGE_FRESH;
 }
 
 void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetimes, apr_time_t now,

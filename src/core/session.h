@@ -24,7 +24,7 @@
 typedef struct dt_session_t {
     unsigned char id[DT_SESSION_ID];
     apr_time_t began; /* the sign-in */
-    apr_time_t seen;  /* when it was last renewed; at most a tenth of the idle time old */
+    apr_time_t seen;  /* when it was last renewed: dt_session_age says when it is to be */
     dt_slice_t user;  /* REMOTE_USER; never empty */
     dt_slice_t user_id;
     dt_slice_t union_id;

@@ -84,7 +84,8 @@ apr_status_t dt_watch_missed(const dt_watch_t *watch, const dt_call_t *call, boo
 
 /**
  * A person has signed in: remember the record. Where another one was remembered all nodes are told,
- * as by dt_watch_read; where that was another person's with the same userid, its sessions end.
+ * as by dt_watch_read. Where that was another person's with the same userid, all sessions of that
+ * userid end, the new one among them: who has signed in does so once more.
  */
 apr_status_t dt_watch_signed_in(const dt_watch_t *watch, const dt_call_t *call,
                                 const dt_member_t *member);
