@@ -54,7 +54,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_force_authn(dth_authn_force, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_note_auth_failure(dth_authn_note_failure, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_fixups(dth_export_fixups, NULL, NULL, APR_HOOK_MIDDLE);
-    /* Last: within one type filters run in the order they were added, and mod_headers goes first. */
+    /* Last: filters of one type run in the order they were added, and mod_headers goes first. */
     ap_hook_insert_filter(dth_caching_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 

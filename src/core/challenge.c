@@ -212,8 +212,8 @@ static apr_status_t keep_challenge(errand_t *e)
     return memory->add_challenge(memory->plug.self, call, &challenge);
 }
 
-/* What the person is told. What a gateway says of a number it says of numbers of accounts alone, and
- * repeated it would tell whose those are: that is for audit and log. */
+/* What the person is told. What a gateway says of a number it says of numbers of accounts alone,
+ * and repeated it would tell whose those are: that is for audit and log. */
 static dt_why_id_t told(dt_sent_t sent)
 {
     switch (sent) {

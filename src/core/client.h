@@ -12,8 +12,8 @@ typedef struct dt_meter_t {
     void *self;
     /**
      * One request has ended.
-     * @param answered what the caller asked was told, or DingTalk's own "no"; false: it could not be
-     *                 found out
+     * @param answered what the caller asked was told, or DingTalk's own "no"; false: it could not
+     *                 be found out
      */
     void (*called)(void *self, dt_asked_t asked, bool answered, apr_interval_time_t took);
 } dt_meter_t;
@@ -54,8 +54,8 @@ apr_status_t dt_client_member(const dt_client_t *client, const dt_call_t *call, 
                               dt_member_t *member, dt_result_t *result);
 
 /**
- * Events that could not be pushed, at most 200, oldest first. DingTalk forgets them when it is asked
- * the next time: they must be kept before that.
+ * Events that could not be pushed, at most 200, oldest first. DingTalk forgets them when it is
+ * asked the next time: they must be kept before that.
  * @param events their texts, for dt_event_read; up to NULL
  * @param more   there are others: ask again
  */

@@ -308,8 +308,8 @@ typedef struct dt_memory_t {
     /**
      * Remember a member record that was read just now.
      * @param dept_ids decimal, comma-separated; NULL when there are none
-     * @param taken    until of take_member; 0 when it was not taken. Whoever wanted the record to be
-     *                 read after it was taken still gets it read
+     * @param taken    until of take_member; 0 when it was not taken. Whoever wanted the record to
+     *                 be read after it was taken still gets it read
      */
     apr_status_t (*store_member)(void *self, const dt_call_t *call, const char *corp_id,
                                  const char *user_id, const char *dept_ids, const char *record,

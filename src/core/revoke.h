@@ -51,7 +51,8 @@ dt_subject_t dt_subject_changed(const dt_revoke_t *table, dt_subject_t corp, dt_
 
 /*
  * The same as texts, which all nodes understand: "session:" and the id in hex, "corp:CORP",
- * "person:CORP:USERID", "account:CORP:KEY", "changed:CORP:USERID". A corp's id has no colon. Ids are compared bytewise.
+ * "person:CORP:USERID", "account:CORP:KEY", "changed:CORP:USERID". A corp's id has no colon. Ids
+ * are compared bytewise.
  */
 const char *dt_subject_session_text(apr_pool_t *pool, const unsigned char id[DT_SESSION_ID]);
 const char *dt_subject_corp_text(apr_pool_t *pool, const char *corp_id);

@@ -73,7 +73,8 @@ bool dt_seal_is_current(const dt_keyring_t *keyring, dt_slice_t token);
 /**
  * HMAC-SHA256 of data under a key that the ring derives for verification codes alone. index counts
  * the keys of the ring, 0 the one that seals.
- * @return APR_SUCCESS; APR_NOTFOUND when the ring has no such key; APR_EGENERAL when OpenSSL refuses
+ * @return APR_SUCCESS; APR_NOTFOUND when the ring has no such key; APR_EGENERAL when OpenSSL
+ *         refuses
  */
 apr_status_t dt_keyring_mac(const dt_keyring_t *keyring, int index, dt_slice_t data,
                             unsigned char mac[DT_MAC_SIZE]);

@@ -10,8 +10,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
-/* Whoever has not done a piece of work by then has died. A leaver's other nodes wait for an event; a
- * record that could not be read waits, too, until DingTalk is asked again. */
+/* Whoever has not done a piece of work by then has died. A leaver's other nodes wait for an event;
+ * a record that could not be read waits, too, until DingTalk is asked again. */
 #define EVENT_LEASE apr_time_from_sec(20)
 #define MEMBER_LEASE apr_time_from_sec(60)
 #define USER_ID_MAX 128 /* bytes; DingTalk's have 64 at most */

@@ -51,9 +51,9 @@ typedef enum dt_arrived_t {
 } dt_arrived_t;
 
 /**
- * An event has arrived: keep it, and end the sessions here that it ends, those that began before its
- * own time without waiting for the database. One statement of the
- * database, however many persons it concerns; calls nobody. For a request of DingTalk's.
+ * An event has arrived: keep it, and end the sessions here that it ends, those that began before
+ * its own time without waiting for the database. One statement of the database, however many
+ * persons it concerns; calls nobody. For a request of DingTalk's.
  * @param text what event was read from
  */
 dt_arrived_t dt_watch_arrive(const dt_watch_t *watch, const dt_call_t *call,
@@ -93,7 +93,8 @@ apr_status_t dt_watch_signed_in(const dt_watch_t *watch, const dt_call_t *call,
 /** A session of this person is older than recheck: have the record read, once for all who ask. */
 apr_status_t dt_watch_recheck(const dt_watch_t *watch, const dt_call_t *call, const char *user_id);
 
-/** A session of this person was renewed without the record that has changed: tell all nodes again. */
+/** A session of this person was renewed without the record that has changed: tell all nodes of it
+ *  again. */
 apr_status_t dt_watch_stale(const dt_watch_t *watch, const dt_call_t *call, const char *user_id);
 
 /** Forget what is too old to matter. */

@@ -62,8 +62,8 @@ int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to)
                            &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
 
-/* Browsers hold a SameSite=Strict cookie back when another site sends somebody here, DingTalk's page
- * included (RFC 6265bis, section 5.2): then nobody can tell whether there is a session. */
+/* Browsers hold a SameSite=Strict cookie back when another site sends somebody here, DingTalk's
+ * page included (RFC 6265bis, section 5.2): then nobody can tell whether there is a session. */
 static bool cookie_held_back(const request_rec *r, const dth_req_t *req, dt_visit_t visit)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");

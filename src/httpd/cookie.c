@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* Between the cookies of a header is a semicolon (RFC 6265, section 5.4); httpd puts a comma between
- * those of two headers. Neither is in a value of ours. */
+/* Between the cookies of a header is a semicolon (RFC 6265, section 5.4); httpd puts a comma
+ * between those of two headers. Neither is in a value of ours. */
 #define BETWEEN ";,"
 
 /* Keep the value if the cookie at name is one of ours; too many are still ours, just not looked at.

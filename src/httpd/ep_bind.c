@@ -37,8 +37,8 @@ static bool wants_json(const request_rec *r)
     return json > 0 && json >= html;
 }
 
-/* Whether another site sent the form. The token in it says so too: this needs no token. Our own page
- * tells no referrer, so its origin is "null" (Fetch, section 3.2). */
+/* Whether another site sent the form. The token in it says so too: this needs no token. Our own
+ * page tells no referrer, so its origin is "null" (Fetch, section 3.2). */
 static bool is_from_elsewhere(request_rec *r, const dth_req_t *req)
 {
     const char *site = apr_table_get(r->headers_in, "Sec-Fetch-Site");

@@ -185,8 +185,8 @@ void dth_export(request_rec *r, dth_req_t *req)
     int way;
 
     req->exported_to = r;
-    /* What an earlier stage of this request was given may be unwanted here: a sub-request has a copy
-     * of its parent's headers, a redirect has the very same. */
+    /* What an earlier stage of this request was given may be unwanted here: a sub-request has a
+     * copy of its parent's headers, a redirect has the very same. */
     if (req->exported == r->headers_in || !ap_is_initial_req(r)) {
         dth_export_scrub(r);
     }

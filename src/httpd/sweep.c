@@ -59,8 +59,8 @@ static void watch(dth_sweep_t *sweep, apr_pool_t *pool)
     dth_watch_run(sweep->watch, pool, &sweep->ending);
 }
 
-/* In a thread of the watchdog's in each child, which may outlive pchild and all that is in it. Whoever
- * ends the child says so here before it waits for the thread. */
+/* In a thread of the watchdog's in each child, which may outlive pchild and all that is in it.
+ * Whoever ends the child says so here before it waits for the thread. */
 static apr_status_t run(dth_sweep_t *sweep, int thread, int state, apr_pool_t *pool,
                         void (*job)(dth_sweep_t *sweep, apr_pool_t *pool))
 {

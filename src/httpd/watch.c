@@ -283,8 +283,8 @@ static void ask(corp_t *corp, const dt_call_t *call, const char *user_id)
     want(corp, MEMBERS);
 }
 
-/* As of when it was written, for that is how old what it says is; but a session may have been renewed
- * again since it was said to be stale. */
+/* As of when it was written, for that is how old what it says is; but a session may have been
+ * renewed again since it was said to be stale. */
 static void take_note(corp_t *corp, const note_t *note, apr_pool_t *pool)
 {
     const dt_call_t then = {.pool = pool, .now = note->at};

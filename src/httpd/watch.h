@@ -13,8 +13,8 @@ typedef struct dth_watch_t dth_watch_t;
 #define DTH_WATCH_TICK apr_time_from_msec(100)
 
 /**
- * Make the watch of every site, site->watch; after dth_revoked_make. Sites of the same corp, app and
- * database have one. post_config only.
+ * Make the watch of every site, site->watch; after dth_revoked_make. Sites of the same corp, app
+ * and database have one. post_config only.
  * @return NULL, or what is wrong
  */
 const char *dth_watch_make(apr_pool_t *pconf, server_rec *s, const dth_providers_t *made,

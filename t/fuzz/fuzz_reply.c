@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* DingTalk's replies: the first byte picks the call, the second the status, the rest is the body. */
+/* DingTalk's replies: the first byte picks the call, the second the status, the rest is body. */
 #include "core/answer.h"
 #include "core/wire.h"
 

@@ -59,6 +59,7 @@ BAD = [
     (lognumbers, "mod_auth_dingtalk.c", C + "ap_log_cerror(X);\n", "dingtalk.c:3: a log call"),
     (sizes, "src/core/a.c", C + LONG, "src/core/a.c:3: long_one() has 103 lines"),
     (sizes, "src/core/a.h", C + "\n" * 499, "src/core/a.h: 501 lines"),
+    (sizes, "src/core/a.h", C + "/* " + "x" * 98 + "\n*/\n", "src/core/a.h:3: 101 columns"),
     (sizes, "t/lib/x.py", PY + "\n" * 499, "t/lib/x.py: 501 lines"),
     (sizes, "demo", "#!/bin/sh\n" + "\n" * 500, "demo: 501 lines"),
     (headings, "src/core/a.c", "/* Idea. */\n", "src/core/a.c:1: the first line is no SPDX"),

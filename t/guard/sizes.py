@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""No source file has more than 500 lines, no C function more than 100.
+"""No file has more than 500 lines, no C function more than 100, no line of C over 100 columns.
 
 A function is what stands between a `{` and a `}` in column 0, as clang-format leaves it. Those
 over 60 lines are named without failing: one should ask whether they do two things.
@@ -13,7 +13,9 @@ import guard
 FILE_LIMIT = 500
 FUNCTION_LIMIT = 100
 FUNCTION_NOTE = 60
+LINE_LIMIT = 100
 SOURCES = (".c", ".h", ".def", ".py", ".sh", ".awk")
+LINED = (".c", ".h", ".def")  # clang-format keeps code within, but leaves comments alone
 NAME = re.compile(r"(\w+)\s*\(")
 
 
@@ -53,6 +55,11 @@ def check(root, note=print):
         count = guard.text(path).count("\n")
         if count > FILE_LIMIT:
             complaints.append(f"{guard.where(root, path)}: {count} lines, limit {FILE_LIMIT}")
+        if path.suffix in LINED:
+            complaints += [
+                f"{guard.where(root, path, number)}: {len(line)} columns, limit {LINE_LIMIT}"
+                for number, line in enumerate(guard.text(path).splitlines(), 1)
+                if len(line) > LINE_LIMIT]
         for name, line, length in functions(guard.code(path)) if path.suffix in ".c.h" else ():
             said = f"{guard.where(root, path, line)}: {name}() has {length} lines"
             if length > FUNCTION_LIMIT:

@@ -127,7 +127,8 @@ static void what_is_saved_is_loaded(void **state)
     assert_false(dt_attribute_next(&loaded.attributes, &attribute));
 }
 
-/* Written by hand from the words of session.c and record.h; what fails here breaks live sessions. */
+/* Written by hand from the words of session.c and record.h; what fails here breaks live
+ * sessions. */
 static void a_record_has_the_bytes_that_the_sources_say(void **state)
 {
     const dt_attribute_t name = {DT_SLICE("name"), DT_SLICE("Zhang")};
