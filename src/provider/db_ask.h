@@ -40,4 +40,19 @@ const char *dt_db_instant(const dt_call_t *call, apr_time_t time);
         }                                                             \
     }
 
+/**
+ * The same of a DELETE of rows that which is true of: at most a thousand, so that nobody waits for
+ * it, and none of which it is not true any more. Arguments: those of which, twice.
+ */
+#define DT_DELETE_SOME(name, table, key, which)                                                   \
+    {                                                                                             \
+        {name, DT_DELETE_BY_KEY(table, key, which)}, {name, DT_DELETE_BY_KEY(table, key, which)}, \
+        {                                                                                         \
+            name, "DELETE FROM " table " WHERE " which " LIMIT 1000" /* takes them but once */    \
+        }                                                                                         \
+    }
+#define DT_DELETE_BY_KEY(table, key, which)                                              \
+    "DELETE FROM " table " WHERE " which " AND (" key ") IN (SELECT " key " FROM " table \
+    " WHERE " which " LIMIT 1000)"
+
 #endif

@@ -4,7 +4,6 @@
 
 #include "provider/db_ask.h"
 
-#define CANDIDATES 8 /* of one round: others want them, too */
 #define ROUNDS 10
 
 typedef struct candidate_t {
@@ -13,7 +12,7 @@ typedef struct candidate_t {
 } candidate_t;
 
 typedef struct candidates_t {
-    candidate_t rows[CANDIDATES];
+    candidate_t rows[DT_LEASE_ROWS];
     int count;
 } candidates_t;
 
@@ -23,7 +22,7 @@ static bool take_candidate(void *baton, const char *const *columns, int count)
 
     (void)count;
     candidates->rows[candidates->count++] = (candidate_t){columns[0], columns[1]};
-    return candidates->count < CANDIDATES;
+    return candidates->count < DT_LEASE_ROWS;
 }
 
 /* Of those who read the same due_at, one changes it. */

@@ -5,15 +5,29 @@
 
 #include "provider/db.h"
 
+#include <apr_general.h>
+
 /**
- * Rows of one table with a column due_at: 0 when nothing is to be done about a row, else nobody
- * takes it before.
+ * Rows of one table with the columns corp_id and due_at: 0 when nothing is to be done about a row,
+ * else nobody takes it before.
  */
 typedef struct dt_lease_t {
     dt_sql_t read; /* keys of some rows that are due with their due_at, the longest due first.
                       Arguments: corp id, now */
     dt_sql_t take; /* set due_at of a row. Arguments: due_at to be, corp id, key, due_at as read */
 } dt_lease_t;
+
+#define DT_LEASE_ROWS 8 /* that are read at once: others want them, too */
+
+/** key: the column that with corp_id names a row. */
+#define DT_LEASE(name, table, key)                                                      \
+    {                                                                                   \
+        .read = {name "_due", "SELECT " key ", due_at FROM " table                      \
+                              " WHERE corp_id = %s AND due_at > 0 AND due_at <= %lld "  \
+                              "ORDER BY due_at LIMIT " APR_STRINGIFY(DT_LEASE_ROWS)},   \
+        .take = {name "_take", "UPDATE " table " SET due_at = %lld WHERE corp_id = %s " \
+                               "AND " key " = %s AND due_at = %lld"},                   \
+    }
 
 /**
  * Take one of those that are due; work for dt_db_run, safe to repeat: what was taken without

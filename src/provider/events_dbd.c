@@ -16,13 +16,7 @@ static const dt_sql_t insert_event[DT_DB_KINDS] =
                   "VALUES (%s, %s, %s, %lld, %lld, %lld)",
                   "corp_id");
 
-static const dt_lease_t lease = {
-    .read = {"dt_event_due", "SELECT event_key, due_at FROM dingtalk_event "
-                             "WHERE corp_id = %s AND due_at > 0 AND due_at <= %lld "
-                             "ORDER BY due_at LIMIT 8"},
-    .take = {"dt_event_take", "UPDATE dingtalk_event SET due_at = %lld "
-                              "WHERE corp_id = %s AND event_key = %s AND due_at = %lld"},
-};
+static const dt_lease_t lease = DT_LEASE("dt_event", "dingtalk_event", "event_key");
 
 static const dt_sql_t read_event = {"dt_event", "SELECT text, arrived_at FROM dingtalk_event "
                                                 "WHERE corp_id = %s AND event_key = %s"};
@@ -32,16 +26,9 @@ static const dt_sql_t finish_event = {"dt_event_done",
                                       "UPDATE dingtalk_event SET due_at = 0, text = NULL "
                                       "WHERE corp_id = %s AND event_key = %s"};
 
-/* At most a thousand rows, so that nobody waits for it. */
-#define EXPIRED "due_at = 0 AND expires_at < %lld LIMIT 1000"
-#define FORGET                                                 \
-    "DELETE FROM dingtalk_event WHERE (corp_id, event_key) IN" \
-    " (SELECT corp_id, event_key FROM dingtalk_event WHERE " EXPIRED ")"
-
-static const dt_sql_t forget_events[DT_DB_KINDS] = {{"dt_event_old", FORGET},
-                                                    {"dt_event_old", FORGET},
-                                                    {"dt_event_old",
-                                                     "DELETE FROM dingtalk_event WHERE " EXPIRED}};
+static const dt_sql_t forget_events[DT_DB_KINDS] =
+    DT_DELETE_SOME("dt_event_old", "dingtalk_event", "corp_id, event_key",
+                   "due_at = 0 AND expires_at < %lld");
 
 apr_status_t dt_events_add(void *self, const dt_call_t *call, const dt_arrival_t *event,
                            apr_time_t expires_at, bool *first)
@@ -120,6 +107,7 @@ apr_status_t dt_events_forget(void *self, const dt_call_t *call)
 {
     const dt_memory_dbd_t *port = self;
     const char *now = dt_db_instant(call, call->now);
+    const char *const args[] = {now, now};
 
-    return dt_db_execute(port->db, call, &forget_events[dt_db_kind(port->db)], &now, NULL);
+    return dt_db_execute(port->db, call, &forget_events[dt_db_kind(port->db)], args, NULL);
 }

@@ -53,26 +53,11 @@ static const dt_sql_t want_department[DT_DB_KINDS] = {
     {"dt_member_dept", WANT_MEMBERS " AND STRPOS(',' || dept_ids || ',', %s) > 0"},
     {"dt_member_dept", WANT_MEMBERS " AND INSTR(CONCAT(',', dept_ids, ','), %s) > 0"}};
 
-static const dt_lease_t lease = {
-    .read = {"dt_member_due", "SELECT user_id, due_at FROM dingtalk_member "
-                              "WHERE corp_id = %s AND due_at > 0 AND due_at <= %lld "
-                              "ORDER BY due_at LIMIT 8"},
-    .take = {"dt_member_take", "UPDATE dingtalk_member SET due_at = %lld "
-                               "WHERE corp_id = %s AND user_id = %s AND due_at = %lld"},
-};
+static const dt_lease_t lease = DT_LEASE("dt_member", "dingtalk_member", "user_id");
 
-/* At most a thousand rows, so that nobody waits for it; but none that somebody wants meanwhile. */
-#define UNREAD "due_at = 0 AND read_at < %lld"
-#define FORGET "DELETE FROM dingtalk_member WHERE " UNREAD
-#define FORGET_SOME                      \
-    FORGET " AND (corp_id, user_id) IN " \
-           "(SELECT corp_id, user_id FROM dingtalk_member WHERE " UNREAD " LIMIT 1000)"
-
-static const dt_sql_t forget_members[DT_DB_KINDS] = {
-    {"dt_member_old", FORGET_SOME},
-    {"dt_member_old", FORGET_SOME},
-    {"dt_member_old", FORGET " LIMIT 1000"},
-};
+static const dt_sql_t forget_members[DT_DB_KINDS] =
+    DT_DELETE_SOME("dt_member_old", "dingtalk_member", "corp_id, user_id",
+                   "due_at = 0 AND read_at < %lld");
 
 /* --- records --- */
 

@@ -82,21 +82,11 @@ static const dt_sql_t read_challenge = {
 static const dt_sql_t use_up = {
     "dt_use", "UPDATE dingtalk_challenge SET used_at = %lld WHERE id = %s AND used_at = 0"};
 
-/* At most a thousand rows, so that nobody waits for it. */
-#define FORGET(table, key)                    \
-    "DELETE FROM " table " WHERE " key " IN " \
-    "(SELECT " key " FROM " table " WHERE expires_at < %lld LIMIT 1000)"
-#define FORGET_MYSQL(table) "DELETE FROM " table " WHERE expires_at < %lld LIMIT 1000"
+static const dt_sql_t forget_challenges[DT_DB_KINDS] =
+    DT_DELETE_SOME("dt_challenge_old", "dingtalk_challenge", "id", "expires_at < %lld");
 
-static const dt_sql_t forget_challenges[DT_DB_KINDS] = {
-    {"dt_challenge_old", FORGET("dingtalk_challenge", "id")},
-    {"dt_challenge_old", FORGET("dingtalk_challenge", "id")},
-    {"dt_challenge_old", FORGET_MYSQL("dingtalk_challenge")}};
-
-static const dt_sql_t forget_limits[DT_DB_KINDS] = {
-    {"dt_limit_old", FORGET("dingtalk_limit", "subject")},
-    {"dt_limit_old", FORGET("dingtalk_limit", "subject")},
-    {"dt_limit_old", FORGET_MYSQL("dingtalk_limit")}};
+static const dt_sql_t forget_limits[DT_DB_KINDS] =
+    DT_DELETE_SOME("dt_limit_old", "dingtalk_limit", "subject", "expires_at < %lld");
 
 /* --- bindings --- */
 
@@ -300,10 +290,11 @@ static void tidy(dt_memory_dbd_t *port, const dt_call_t *call)
 {
     const dt_db_kind_t kind = dt_db_kind(port->db);
     const char *before = dt_db_instant(call, call->now - TIDY_AFTER);
+    const char *const args[] = {before, before};
 
     if (apr_atomic_inc32(&port->added) % TIDY_EVERY == 0) {
-        (void)dt_db_execute(port->db, call, &forget_challenges[kind], &before, NULL);
-        (void)dt_db_execute(port->db, call, &forget_limits[kind], &before, NULL);
+        (void)dt_db_execute(port->db, call, &forget_challenges[kind], args, NULL);
+        (void)dt_db_execute(port->db, call, &forget_limits[kind], args, NULL);
     }
 }
 

@@ -18,13 +18,8 @@ static const dt_sql_t read_rows = {
     "dt_revoked", "SELECT id, subject, not_before FROM dingtalk_revocation "
                   "WHERE id > %lld AND expires_at > %lld ORDER BY id LIMIT " PAGE_TEXT};
 
-/* At most a thousand rows, so that nobody waits for it. */
-static const dt_sql_t forget_rows[DT_DB_KINDS] = {
-    {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE id IN "
-                       "(SELECT id FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000)"},
-    {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE id IN "
-                       "(SELECT id FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000)"},
-    {"dt_revoked_old", "DELETE FROM dingtalk_revocation WHERE expires_at < %lld LIMIT 1000"}};
+static const dt_sql_t forget_rows[DT_DB_KINDS] =
+    DT_DELETE_SOME("dt_revoked_old", "dingtalk_revocation", "id", "expires_at < %lld");
 
 apr_status_t dt_revocations_add(dt_db_t *db, const dt_call_t *call, const char *subject,
                                 apr_time_t not_before, apr_time_t expires_at)
@@ -38,8 +33,9 @@ apr_status_t dt_revocations_add(dt_db_t *db, const dt_call_t *call, const char *
 apr_status_t dt_revocations_forget(dt_db_t *db, const dt_call_t *call)
 {
     const char *now = dt_db_instant(call, call->now);
+    const char *const args[] = {now, now};
 
-    return dt_db_execute(db, call, &forget_rows[dt_db_kind(db)], &now, NULL);
+    return dt_db_execute(db, call, &forget_rows[dt_db_kind(db)], args, NULL);
 }
 
 /* --- reading --- */
