@@ -6,12 +6,7 @@ import re
 import pytest
 
 from lib import expect
-
-
-def leave(browser, query="", **rest):
-    """Press a logout button of this site."""
-    return browser.navigate("/dingtalk/logout" + query, method="POST", body=b"",
-                            site="same-origin", **rest)
+from lib.steps import leave
 
 
 def test_logout_ends_the_session(browser):

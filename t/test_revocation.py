@@ -16,41 +16,15 @@ from lib import site as sites
 from lib.binding import bound_site, meter, store, stores  # noqa: F401  (fixtures)
 from lib.databases import MariaDB, Postgres
 from lib.httpd import unprivileged_user
+from lib.steps import copy_of, is_in, leave, within
 
-SAME_ORIGIN = {"method": "POST", "site": "same-origin"}
 POLL = 2
-
-
-def leave(browser, query="", body=b"", **rest):
-    """Press a logout button of this site."""
-    return browser.navigate("/dingtalk/logout" + query, body=body, **{**SAME_ORIGIN, **rest})
 
 
 def leave_all(browser, **rest):
     """Press the button that ends all sessions."""
     return leave(browser, body=b"all=1",
                  headers={"Content-Type": "application/x-www-form-urlencoded"}, **rest)
-
-
-def is_in(browser):
-    """Whether the browser's session opens the page."""
-    return browser.fetch("/app/data.txt").status == 200
-
-
-def copy_of(browser, visit, httpd):
-    """Another browser that has got hold of the same cookie."""
-    thief = visit(httpd)
-    thief.jar = browser.jar.copy()
-    return thief
-
-
-def within(seconds, holds):
-    """Wait until it holds; how long that took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 # -- one node --------------------------------------------------------------------------------------

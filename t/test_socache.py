@@ -6,7 +6,8 @@ import re
 
 from lib import site as sites
 from lib.caches import (  # noqa: F401  (fixtures)
-    Cache, cache, copy_of, is_in, lasting, leave, memcached, on_redis, redis, start, who)
+    Cache, cache, lasting, memcached, on_redis, redis, start, who)
+from lib.steps import copy_of, is_in, leave
 
 # -- sessions --------------------------------------------------------------------------------------
 
@@ -41,7 +42,7 @@ def test_logout_everywhere_ends_all_sessions_of_the_person(cache, start, visit):
     here.sign_in("zhangsan")
     there.sign_in("zhangsan")
     other.sign_in("lisi")
-    leave(here, b"all=1")
+    leave(here, body=b"all=1")
     assert not is_in(here) and not is_in(there)
     assert is_in(other)
 

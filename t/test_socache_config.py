@@ -7,8 +7,9 @@ import pytest
 
 from lib import site as sites
 from lib.caches import (  # noqa: F401  (fixtures)
-    MODULES, cache_of, is_in, memcached)
+    MODULES, cache_of, memcached)
 from lib.httpd import Httpd, HttpdFailed
+from lib.steps import is_in
 
 WRONG = [
     ("socache:nope", r"shmcb, redis, memcache and dbm.*loaded: .*redis"),

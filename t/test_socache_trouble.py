@@ -17,19 +17,11 @@ import pytest
 from lib import expect
 from lib import site as sites
 from lib.caches import (  # noqa: F401  (fixtures)
-    cache_of, copy_of, is_in, leave, memcached, on_redis, redis, remote, start)
+    cache_of, memcached, on_redis, redis, remote, start)
+from lib.steps import copy_of, is_in, leave, within
 
 # What httpd and its providers say of a server that does not answer, and what we say.
 UNREACHABLE = (r"AH03473|AH03478|AH03479|AH00790|AH00791", "DT0010", "DT0064", "DT0021")
-
-
-def within(seconds, holds):
-    """Wait until it holds; how long that took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
 
 
 @contextlib.contextmanager
@@ -188,7 +180,7 @@ def test_who_leaves_without_the_cache_is_told_that_it_may_not_be_everywhere(
     httpd.allow_log(*UNREACHABLE)
     httpd.expect_log("DT0040", r"DT0023: signed_out_here")
     with without(remote.server):
-        answer = leave(browser, body)
+        answer = leave(browser, body=body)
     assert answer.status == 503 and browser.session is None
 
 

@@ -14,6 +14,7 @@ from lib.binding import (  # noqa: F401  (fixtures)
 from lib.browser import Client
 from lib.databases import Postgres
 from lib.redis import Redis
+from lib.steps import within
 
 PHONE, E164 = "13911111111", "+8613911111111"
 STATUS = '<Location "/status">\nSetHandler server-status\n</Location>'
@@ -85,14 +86,6 @@ def what_moves(httpd):
     before = lines(httpd)
     yield found
     found.update(moved(before, lines(httpd)))
-
-
-def within(seconds, holds):
-    """Wait until it holds."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.05)
 
 
 @pytest.fixture

@@ -84,23 +84,6 @@ def start(serve, sim):
     return started
 
 
-def is_in(browser):
-    """Whether the browser's session opens the page."""
-    return browser.fetch("/app/data.txt").status == 200
-
-
-def copy_of(browser, visit, httpd):
-    """Another browser with the same cookies."""
-    copy = visit(httpd)
-    copy.jar = browser.jar.copy()
-    return copy
-
-
-def leave(browser, body=b""):
-    """Press the logout button."""
-    return browser.navigate("/dingtalk/logout", method="POST", body=body, site="same-origin")
-
-
 def who(browser):
     """The userid of the session."""
     return browser.fetch("/dingtalk/session").json()["userid"]

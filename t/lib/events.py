@@ -9,6 +9,7 @@ import pytest
 from . import databases, site as sites
 from .binding import MARIADB, POSTGRES, SQLITE, Store, start
 from .browser import Client
+from .steps import is_in, throughout, within  # noqa: F401  (for those who take the rest)
 
 SERVERS = {POSTGRES: databases.Postgres, MARIADB: databases.MariaDB}
 POLL = 2  # seconds, DingTalkRevocationPoll by default
@@ -28,28 +29,6 @@ def watched(sim, *lines, **changes):
     told = sim.subscription()
     return sites.protected(sim, *lines, **{
         "DingTalkEventToken": told["token"], "DingTalkEventAESKey": told["aes_key"], **changes})
-
-
-def is_in(browser):
-    """Whether the browser's session opens the page."""
-    return browser.fetch("/app/data.txt").status == 200
-
-
-def within(seconds, holds):
-    """Wait until it holds; how long that took."""
-    began = time.monotonic()
-    while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds} s"
-        time.sleep(0.05)
-    return time.monotonic() - began
-
-
-def throughout(seconds, holds):
-    """It holds all the time."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        assert holds()
-        time.sleep(0.1)
 
 
 def read_again(sim):
