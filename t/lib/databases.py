@@ -19,7 +19,6 @@ import signal
 import sqlite3
 import subprocess
 import tempfile
-import time
 
 from .httpd import free_port
 from .process import Server
@@ -127,24 +126,8 @@ class DatabaseServer(Server):
         """Start, on the same port and with the same data as before, and wait until it answers."""
         if not self.data.exists():
             self._make_data()
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                self._as_user(self._command()), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.folder)
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.query("SELECT 1")
-                return self
-            except DatabaseFailed as failure:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    self.kill()
-                    raise DatabaseFailed(f"{failure}\n{self.log_text()[-3000:]}") from failure
-            time.sleep(0.05)
-
-    def log_text(self):
-        """What the server has written to its log."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
+        return self.launch(self._as_user(self._command()), lambda: self.query("SELECT 1"),
+                           DatabaseFailed)
 
 
 class Postgres(DatabaseServer):

@@ -10,17 +10,38 @@ import time
 
 
 class Server:
-    """A real server with a folder of its own: `process` and `folder`, which start() makes."""
+    """A real server with a folder of its own: `process`, which start() makes, `folder`, `log`."""
 
     stop_signal = signal.SIGTERM
     kill_signal = signal.SIGKILL
     patience = 30
     process = None
     folder = None
+    log = None
 
     def start(self):
         """Start, on the same port and with the same data as before, until it answers."""
         raise NotImplementedError
+
+    def launch(self, command, ask, failed):
+        """Run the command and wait for ask() not to raise; failed: what it raises, as we do."""
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(word) for word in command], cwd=self.folder,
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + self.patience
+        while True:
+            try:
+                ask()
+                return self
+            except (OSError, failed) as failure:
+                if self.process.poll() is not None or time.monotonic() > end:
+                    self.kill()
+                    raise failed(f"{failure}\n{self.log_text()[-3000:]}") from failure
+            time.sleep(0.02)
+
+    def log_text(self):
+        """What the server has written to its log."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
 
     def end(self, number):
         """End it by a signal; harmless when it does not run."""

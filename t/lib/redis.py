@@ -9,9 +9,7 @@
 import pathlib
 import re
 import socket
-import subprocess
 import tempfile
-import time
 
 from .databases import find_program
 from .httpd import free_port
@@ -84,17 +82,4 @@ class Redis(Server):
 
     def start(self):
         """Start, on the same port and with what it had when it was stopped, until it answers."""
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self._command(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, cwd=self.folder)
-        end = time.monotonic() + self.patience
-        while True:
-            try:
-                self.ask("PING")
-                return self
-            except (OSError, RedisFailed) as failure:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    self.kill()
-                    said = self.log.read_text(encoding="utf-8", errors="replace")
-                    raise RedisFailed(f"{failure}\n{said[-3000:]}") from failure
-            time.sleep(0.02)
+        return self.launch(self._command(), lambda: self.ask("PING"), RedisFailed)

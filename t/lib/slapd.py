@@ -14,7 +14,6 @@ import os
 import pathlib
 import subprocess
 import tempfile
-import time
 
 from .databases import find_program
 from .httpd import free_port
@@ -178,24 +177,9 @@ class Directory(Server):
         urls = f"{self.server}/"
         if self.tls:
             urls += f" ldaps://127.0.0.1:{self.tls_port}/"
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [find_program("slapd"), "-f", self.folder / "slapd.conf", "-h", urls, "-d", "0"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._wait()
+        command = [find_program("slapd"), "-f", self.folder / "slapd.conf", "-h", urls, "-d", "0"]
+        self.launch(command, lambda: self._search("", "base", "(objectClass=*)"), DirectoryFailed)
         if fresh:
             self.add(BASE)
         return self
 
-    def _wait(self):
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self._search("", "base", "(objectClass=*)")
-                return
-            except DirectoryFailed as failure:
-                if self.process.poll() is not None or time.monotonic() > end:
-                    said = self.log.read_text(encoding="utf-8", errors="replace")
-                    self.kill()
-                    raise DirectoryFailed(f"{failure}\n{said[-3000:]}") from failure
-            time.sleep(0.05)
