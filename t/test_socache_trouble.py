@@ -77,7 +77,7 @@ def test_a_server_that_is_gone_means_503_and_no_loop(remote, start, visit, mpm):
         refused_in_time(browser)
     within(5, lambda: all(is_told(browser) for _ in range(20)))
     browser.sign_in()
-    assert all(is_in(browser) for _ in range(20))
+    within(5, lambda: all(is_in(browser) for _ in range(20)))  # a child may not have asked since
 
 
 def test_the_log_says_once_that_it_is_gone_and_that_it_is_back(on_redis, start, visit):
