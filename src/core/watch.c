@@ -14,7 +14,8 @@
  * a record that could not be read waits, too, until DingTalk is asked again. */
 #define EVENT_LEASE apr_time_from_sec(20)
 #define MEMBER_LEASE apr_time_from_sec(60)
-#define USER_ID_MAX 128 /* bytes; DingTalk's have 64 at most */
+#define MILLISECOND apr_time_from_msec(1) /* what instants are kept in */
+#define USER_ID_MAX 128                   /* bytes; DingTalk's have 64 at most */
 
 static const char *corp_of(const dt_watch_t *watch)
 {
@@ -217,7 +218,7 @@ static apr_status_t tell_changed(const dt_watch_t *watch, const dt_call_t *call,
 
 /*
  * Remembers record, which was read just now, unless its person is out. Who had this userid before
- * may be somebody else: then that person's sessions end.
+ * may be somebody else: then that person's sessions end. They began before the new person signed in.
  */
 static apr_status_t remember(const dt_watch_t *watch, const dt_call_t *call, const char *user_id,
                              dt_member_t record, apr_time_t taken)
@@ -243,7 +244,12 @@ static apr_status_t remember(const dt_watch_t *watch, const dt_call_t *call, con
     result =
         dt_policy_member(&record, user_id, before.union_id ? before.union_id : record.union_id);
     if (result.what != DT_SIGNED_IN) {
-        return end_person(watch, call, user_id, call->now, DT_SAID_OUT, &result);
+        rv = end_person(watch, call, user_id, taken != 0 ? call->now : call->now - MILLISECOND,
+                        DT_SAID_OUT, &result);
+        if (rv != APR_SUCCESS || taken != 0) {
+            return rv;
+        }
+        old = NULL;
     }
     text = dt_member_text(call->pool, &record);
     /* Without an old record there may be sessions: not every sign-in could be remembered. */

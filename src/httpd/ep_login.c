@@ -107,11 +107,11 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
     case DT_SIGNED_IN:
         if (way.session.len > 0) {
             dth_ep_admit(r, req, &way);
-            dth_watch_signed_in(req->site, r->pool, way.member);
+            dth_watch_signed_in(req->site, r, way.member);
         }
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, way.location);
     case DT_BIND:
-        dth_watch_signed_in(req->site, r->pool, way.member); /* the bind page has a part only */
+        dth_watch_signed_in(req->site, r, way.member); /* the bind page has a part only */
         dth_cookie_set_bind(r, req, way.bind_ticket.data);
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, dth_ep_bind_path(r, req));
     case DT_AGAIN:

@@ -172,14 +172,14 @@ typedef struct note_t {
     char text[];
 } note_t;
 
-static void put_note(corp_t *corp, about_t about, dt_slice_t text)
+static void put_note(corp_t *corp, apr_time_t at, about_t about, dt_slice_t text)
 {
     note_t *note = malloc(sizeof(*note) + text.len + 1);
 
     if (note == NULL) {
         return;
     }
-    note->at = apr_time_now();
+    note->at = at;
     note->about = about;
     memcpy(note->text, text.data, text.len);
     note->text[text.len] = '\0';
@@ -196,19 +196,23 @@ static note_t *next_note(corp_t *corp)
     return apr_queue_trypop(corp->notes, &note) == APR_SUCCESS ? note : NULL;
 }
 
-void dth_watch_signed_in(const dth_site_t *site, apr_pool_t *pool, const dt_member_t *member)
+void dth_watch_signed_in(const dth_site_t *site, request_rec *r, const dt_member_t *member)
 {
-    put_note(site->watch->baton, SIGNED_IN, dt_slice(dt_member_text(pool, member)));
+    corp_t *corp = site->watch->baton;
+
+    if (corp->watch.recheck > 0 || corp->has_events) {
+        put_note(corp, r->request_time, SIGNED_IN, dt_slice(dt_member_text(r->pool, member)));
+    }
 }
 
 void dth_watch_recheck(const dth_site_t *site, const dt_session_t *session)
 {
-    put_note(site->watch->baton, UNCHECKED, session->user_id);
+    put_note(site->watch->baton, apr_time_now(), UNCHECKED, session->user_id);
 }
 
 void dth_watch_stale(const dth_site_t *site, const dt_session_t *session)
 {
-    put_note(site->watch->baton, STALE, session->user_id);
+    put_note(site->watch->baton, apr_time_now(), STALE, session->user_id);
 }
 
 static apr_status_t end_corp(void *data)

@@ -35,8 +35,8 @@ void dth_watch_run(dth_watch_t *watch, apr_pool_t *pool, volatile apr_uint32_t *
  * full the note is lost, which costs nothing but time: the next renewal writes another.
  */
 
-/** A person has signed in. pool is for the call only. */
-void dth_watch_signed_in(const dth_site_t *site, apr_pool_t *pool, const dt_member_t *member);
+/** A person has signed in by this request. Nothing is noted where nobody is ever looked up again. */
+void dth_watch_signed_in(const dth_site_t *site, request_rec *r, const dt_member_t *member);
 
 /** A session is renewed whose person was last looked up longer than DingTalkRecheck ago. */
 void dth_watch_recheck(const dth_site_t *site, const dt_session_t *session);

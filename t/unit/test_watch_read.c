@@ -65,17 +65,22 @@ static void a_sign_in_with_another_record_refreshes_the_sessions_there_are(void 
     assert_string_equal(kept(w, "us-1")->record, dt_member_text(w->pool, &chief));
 }
 
-static void a_sign_in_with_a_dead_persons_userid_ends_that_persons_sessions(void **state)
+static void who_signs_in_under_the_userid_of_somebody_who_left_stays_in(void **state)
 {
     world_t *w = *state;
     dt_member_t old = zhang;
     dt_member_t new = zhang;
+    apr_time_t not_before = 0;
 
     old.union_id = "un-1";
     new.union_id = "un-2";
     assert_int_equal(dt_watch_signed_in(&w->watch, &w->call, &old), APR_SUCCESS);
+    w->call.now += MINUTE;
     assert_int_equal(dt_watch_signed_in(&w->watch, &w->call, &new), APR_SUCCESS);
-    assert_out(w, "out us-1: identity_mismatch");
+    assert_int_equal(ends_of(w, "person:" CORP ":us-1", true, &not_before), 1);
+    assert_true(not_before < w->call.now && not_before >= w->call.now - SECOND);
+    assert_true(was_said(w, "out us-1: identity_mismatch"));
+    assert_non_null(strstr(kept(w, "us-1")->record, "un-2"));
     assert_int_equal(dt_watch_signed_in(&w->watch, &w->call, &new), APR_SUCCESS);
     assert_int_equal(w->ended_count, 1);
 }
@@ -436,7 +441,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         WITH_WORLD(who_signs_in_is_remembered),
         WITH_WORLD(a_sign_in_with_another_record_refreshes_the_sessions_there_are),
-        WITH_WORLD(a_sign_in_with_a_dead_persons_userid_ends_that_persons_sessions),
+        WITH_WORLD(who_signs_in_under_the_userid_of_somebody_who_left_stays_in),
         WITH_WORLD(without_anything_to_read_nobody_is_asked),
         WITH_WORLD(who_is_as_before_stays_signed_in),
         WITH_WORLD(who_is_not_active_any_more_is_out),
