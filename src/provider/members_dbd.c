@@ -2,6 +2,7 @@
 /* Members in SQL: their records as last read, in the order in which they are to be read again. */
 #include "provider/members_dbd.h"
 
+#include "core/session.h"
 #include "provider/db_ask.h"
 #include "provider/db_lease.h"
 
@@ -36,7 +37,7 @@ static const dt_sql_t forget_member = {
 static const dt_sql_t want_member[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_want", WANT_MEMBER, "corp_id, user_id", "due_at = %lld");
 
-/* What was read later than now was read by a clock that has been set back. */
+/* What was read long after now was read by a clock that has been set back. */
 static const dt_sql_t want_unread[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_since", WANT_MEMBER, "corp_id, user_id",
                  "due_at = CASE WHEN dingtalk_member.due_at = 0 "
@@ -123,7 +124,8 @@ apr_status_t dt_members_want_one(void *self, const dt_call_t *call, const char *
     const dt_db_kind_t kind = dt_db_kind(port->db);
     const char *now = dt_db_instant(call, call->now);
     const char *const any[] = {corp_id, user_id, now, now};
-    const char *const unread[] = {corp_id, user_id, now, dt_db_instant(call, since), now, now};
+    const char *ahead = dt_db_instant(call, call->now + DT_SESSION_AHEAD);
+    const char *const unread[] = {corp_id, user_id, now, dt_db_instant(call, since), ahead, now};
 
     return since == 0 ? dt_db_execute(port->db, call, &want_member[kind], any, NULL)
                       : dt_db_execute(port->db, call, &want_unread[kind], unread, NULL);
