@@ -14,7 +14,7 @@
 #define PATIENCE apr_time_from_sec(2)  /* unless the configuration says otherwise */
 #define IDLE_MAX apr_time_from_sec(60) /* a connection idle for longer is closed */
 #define PAUSE apr_time_from_sec(1)     /* without connecting, after that failed */
-#define ATTEMPTS 3                     /* at work that fails at once */
+#define ATTEMPTS 5                     /* at work that fails at once */
 #define QUICK apr_time_from_sec(2)     /* what took longer until it failed is not done again */
 
 struct dt_db_t {
