@@ -123,6 +123,18 @@ const char *dth_request_target(request_rec *r)
     return path != NULL && *path == '/' ? path : "/";
 }
 
+/* The store could not find out. When it has failed a moment ago (APR_EBUSY), it has said so. */
+static void note_failure(request_rec *r, dth_req_t *req, apr_status_t rv)
+{
+    if (req->found != DTH_CANNOT_TELL) {
+        dth_count(&req->site->counters->store_failures);
+    }
+    if (rv != APR_EBUSY) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r, DTNO(0010) "the session store cannot be read");
+    }
+    req->found = DTH_CANNOT_TELL;
+}
+
 dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
 {
     const dt_login_t *login = &req->site->login;
@@ -150,12 +162,7 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
             break;
         }
         if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
-            dth_count(&req->site->counters->store_failures);
-            if (rv != APR_EBUSY) { /* it has failed a moment ago, and said so */
-                ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,
-                              DTNO(0010) "the session store cannot be read");
-            }
-            req->found = DTH_CANNOT_TELL;
+            note_failure(r, req, rv);
         }
     }
     return req->found;
