@@ -50,7 +50,7 @@ class Place:
                            env=self.meter.environment,
                            config=protected(simulator, self.store.lines(),
                                             CHILDREN if options.mpm != "prefork" else "",
-                                            DingTalkAccounts="dbd",
+                                            DingTalkAccounts="dbd", DingTalkRecheck="0",
                                             DingTalkAutoBind="mobile=mobile"))
         stack.callback(self.httpd.stop, remove=True)
         self.httpd.start()

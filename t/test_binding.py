@@ -335,6 +335,7 @@ def test_every_mpm_binds_and_creates(bound_site, sim, store, visit, mpm):
 @on_every_database
 def test_a_returning_person_costs_two_statements(bound_site, sim, store, visit, meter):
     httpd = bound_site("DingTalkAutoBind mobile=mobile", DingTalkAttributes="name account.title",
+                       DingTalkRecheck="0", DingTalkRevocationPoll="1h",  # nothing in the background
                        options={"env": meter.environment, "fresh": True})
     store.account("account-1", title="staff")
     store.bind(sim.who("zhangsan"), "account-1", sim.corp_id)

@@ -339,8 +339,9 @@ def test_the_same_push_twice_ends_no_session_of_later(sim, lisi):
 
 
 def test_another_try_of_the_same_event_looks_different_and_is_the_same(sim, lisi):
-    gone_and_back(sim, lisi, event_id="evt-again")
-    pushed(sim, LEAVE, "lisi", event_id="evt-again")
+    when = int(time.time() * 1000)
+    gone_and_back(sim, lisi, event_id="evt-again", event_time=when)
+    pushed(sim, LEAVE, "lisi", event_id="evt-again", event_time=when)
     assert is_in(lisi)
 
 
