@@ -218,7 +218,7 @@ static apr_status_t tell_changed(const dt_watch_t *watch, const dt_call_t *call,
 
 /*
  * Remembers record, which was read just now, unless its person is out. Who had this userid before
- * may be somebody else: then that person's sessions end. They began before the new person signed in.
+ * may be somebody else: then that person's sessions end, which began before the new one signed in.
  */
 static apr_status_t remember(const dt_watch_t *watch, const dt_call_t *call, const char *user_id,
                              dt_member_t record, apr_time_t taken)

@@ -35,7 +35,7 @@ void dth_watch_run(dth_watch_t *watch, apr_pool_t *pool, volatile apr_uint32_t *
  * full the note is lost, which costs nothing but time: the next renewal writes another.
  */
 
-/** A person has signed in by this request. Nothing is noted where nobody is ever looked up again. */
+/** A person has signed in by this request. Not noted where nobody is ever looked up again. */
 void dth_watch_signed_in(const dth_site_t *site, request_rec *r, const dt_member_t *member);
 
 /** A session is renewed whose person was last looked up longer than DingTalkRecheck ago. */

@@ -61,9 +61,10 @@ typedef apr_status_t dt_db_work_t(void *baton, const dt_call_t *call, dt_conn_t 
 
 /**
  * Acquire a connection, do the work, release it. When something fails at once, be it that the
- * connection turns out to be broken, the work is done again on a new one, at most four times: so it must
- * be safe to repeat, even where it did happen on the server before. What the work itself returns is
- * no failure: only a statement or a connection can fail. A transaction it leaves open is undone.
+ * connection turns out to be broken, the work is done again on a new one, at most four times: so it
+ * must be safe to repeat, even where it did happen on the server before. What the work itself
+ * returns is no failure: only a statement or a connection can fail. A transaction it leaves open is
+ * undone.
  * After a connection could not be made, others fail at once for about a second.
  * @return what work returned; APR_TIMEUP when no connection became free; APR_ECONNREFUSED when the
  *         database cannot be reached; APR_EGENERAL for an error of the database
