@@ -9,10 +9,11 @@
 #define INTERVAL apr_time_from_sec(10)
 #define WAIT apr_time_from_msec(10)
 
-/* The threads: what waits for DingTalk does not hold up what waits for the database. */
-enum { DATABASES, WATCH, THREADS };
+/* The threads: what waits for DingTalk does not hold up what waits for the database, nor does a long
+ * list of leavers hold up those of other nodes. */
+enum { DATABASES, EVENTS, MEMBERS, THREADS };
 
-static const char *const names[THREADS] = {"_dingtalk_", "_dingtalk_watch_"};
+static const char *const names[THREADS] = {"_dingtalk_", "_dingtalk_events_", "_dingtalk_members_"};
 
 enum { OFF, IDLE, RUNNING };
 
@@ -54,9 +55,14 @@ static void poll_revocations(dth_sweep_t *sweep, apr_pool_t *pool)
     dth_revoked_poll(sweep->revoked, pool);
 }
 
-static void watch(dth_sweep_t *sweep, apr_pool_t *pool)
+static void watch_events(dth_sweep_t *sweep, apr_pool_t *pool)
 {
-    dth_watch_run(sweep->watch, pool, &sweep->ending);
+    dth_watch_run(sweep->watch, DTH_WAIT_DATABASE, pool, &sweep->ending);
+}
+
+static void watch_members(dth_sweep_t *sweep, apr_pool_t *pool)
+{
+    dth_watch_run(sweep->watch, DTH_WAIT_DINGTALK, pool, &sweep->ending);
 }
 
 /* In a thread of the watchdog's in each child, which may outlive pchild and all that is in it.
@@ -84,9 +90,14 @@ static apr_status_t on_poll(int state, void *data, apr_pool_t *pool)
     return run(data, DATABASES, state, pool, poll_revocations);
 }
 
-static apr_status_t on_watch(int state, void *data, apr_pool_t *pool)
+static apr_status_t on_events(int state, void *data, apr_pool_t *pool)
 {
-    return run(data, WATCH, state, pool, watch);
+    return run(data, EVENTS, state, pool, watch_events);
+}
+
+static apr_status_t on_members(int state, void *data, apr_pool_t *pool)
+{
+    return run(data, MEMBERS, state, pool, watch_members);
 }
 
 static apr_status_t stop(void *data)
@@ -123,7 +134,8 @@ static apr_status_t hand_over(dth_sweep_t *sweep, apr_pool_t *pconf)
     } jobs[] = {
         {DATABASES, INTERVAL, on_ready},
         {DATABASES, dth_revoked_interval(sweep->revoked), on_poll},
-        {WATCH, DTH_WATCH_TICK, on_watch},
+        {EVENTS, DTH_WATCH_TICK, on_events},
+        {MEMBERS, DTH_WATCH_TICK, on_members},
     };
     apr_status_t rv = get_instance == NULL || register_callback == NULL ? APR_ENOTIMPL
                                                                         : APR_SUCCESS;

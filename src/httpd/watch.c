@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The watch of all sites: a thread per child, told by requests what there is to do. */
+/* The watch of all sites: threads of a child, told by requests what there is to do. */
 #include "httpd/watch.h"
 
 #include "core/bytes.h"
@@ -340,13 +340,14 @@ static apr_status_t forget(const dt_watch_t *watch, const dt_call_t *call, bool 
 
 static const struct {
     apr_status_t (*work)(const dt_watch_t *watch, const dt_call_t *call, bool *more);
+    dth_waiting_t waiting;
     apr_interval_time_t every; /* 0: as revocations are read */
     int then;                  /* what may have got something to do by it; KINDS: nothing */
 } kinds[KINDS] = {
-    [EVENTS] = {dt_watch_work, 0, MEMBERS},
-    [MEMBERS] = {dt_watch_read, 0, KINDS},
-    [FAILED_PUSHES] = {dt_watch_missed, MISSED, EVENTS},
-    [OLD_ROWS] = {forget, FORGET, KINDS},
+    [EVENTS] = {dt_watch_work, DTH_WAIT_DATABASE, 0, MEMBERS},
+    [MEMBERS] = {dt_watch_read, DTH_WAIT_DINGTALK, 0, KINDS},
+    [FAILED_PUSHES] = {dt_watch_missed, DTH_WAIT_DINGTALK, MISSED, EVENTS},
+    [OLD_ROWS] = {forget, DTH_WAIT_DATABASE, FORGET, KINDS},
 };
 
 /* Whether it is time, and for this child. A clock that was set back stops nobody. */
@@ -397,12 +398,13 @@ static bool work(corp_t *corp, int kind, apr_pool_t *pool)
 }
 
 /* One piece of each kind, so that a long list of one holds up nothing else. */
-static bool work_all(corp_t *corp, apr_pool_t *pool, volatile apr_uint32_t *stop)
+static bool work_all(corp_t *corp, dth_waiting_t waiting, apr_pool_t *pool,
+                     volatile apr_uint32_t *stop)
 {
     bool more = false;
 
     for (int kind = 0; kind < KINDS && !apr_atomic_read32(stop); kind++) {
-        if (kind != FAILED_PUSHES || corp->has_events) {
+        if (kinds[kind].waiting == waiting && (kind != FAILED_PUSHES || corp->has_events)) {
             more = work(corp, kind, pool) || more;
             apr_pool_clear(pool);
         }
@@ -410,7 +412,8 @@ static bool work_all(corp_t *corp, apr_pool_t *pool, volatile apr_uint32_t *stop
     return more;
 }
 
-void dth_watch_run(dth_watch_t *watch, apr_pool_t *pool, volatile apr_uint32_t *stop)
+void dth_watch_run(dth_watch_t *watch, dth_waiting_t waiting, apr_pool_t *pool,
+                   volatile apr_uint32_t *stop)
 {
     apr_pool_t *piece;
     bool more = apr_pool_create(&piece, pool) == APR_SUCCESS;
@@ -420,8 +423,10 @@ void dth_watch_run(dth_watch_t *watch, apr_pool_t *pool, volatile apr_uint32_t *
         for (int i = 0; i < watch->corps->nelts; i++) {
             corp_t *corp = APR_ARRAY_IDX(watch->corps, i, corp_t *);
 
-            take_notes(corp, piece, stop);
-            more = work_all(corp, piece, stop) || more;
+            if (waiting == DTH_WAIT_DATABASE) {
+                take_notes(corp, piece, stop);
+            }
+            more = work_all(corp, waiting, piece, stop) || more;
         }
         more = more && !apr_atomic_read32(stop);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The watch of all sites: a thread per child, told by requests what there is to do. */
+/* The watch of all sites: threads of a child, told by requests what there is to do. */
 #ifndef DTH_WATCH_H
 #define DTH_WATCH_H
 
@@ -9,7 +9,7 @@
 /** Made by post_config, read-only after it but for what belongs to a child. */
 typedef struct dth_watch_t dth_watch_t;
 
-/** How often the thread looks whether there is something to do. */
+/** How often a thread looks whether there is something to do. */
 #define DTH_WATCH_TICK apr_time_from_msec(100)
 
 /**
@@ -23,12 +23,16 @@ const char *dth_watch_make(apr_pool_t *pconf, server_rec *s, const dth_providers
 /** Make the queues of this child. child_init, before dth_sweep_start. */
 apr_status_t dth_watch_start(dth_watch_t *watch, apr_pool_t *pchild);
 
+/** Who is waited for. Each has a thread of its own: a leaver does not wait for DingTalk. */
+typedef enum dth_waiting_t { DTH_WAIT_DATABASE, DTH_WAIT_DINGTALK } dth_waiting_t;
+
 /**
- * Work until there is nothing to do, or until *stop is not zero. mod_watchdog's thread, one per
- * child; of all children one at a time does a kind of work for a site, another takes over when it
- * dies. Only between dth_watch_start and the end of its pchild.
+ * Work until there is nothing to do, or until *stop is not zero. A thread of mod_watchdog's for each
+ * kind of waiting and child; of all children one at a time does a kind of work for a site, another
+ * takes over when it dies. Only between dth_watch_start and the end of its pchild.
  */
-void dth_watch_run(dth_watch_t *watch, apr_pool_t *pool, volatile apr_uint32_t *stop);
+void dth_watch_run(dth_watch_t *watch, dth_waiting_t waiting, apr_pool_t *pool,
+                   volatile apr_uint32_t *stop);
 
 /*
  * Told by requests: each puts a note into the child's queue and returns at once. When the queue is
