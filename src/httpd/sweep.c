@@ -9,8 +9,8 @@
 #define INTERVAL apr_time_from_sec(10)
 #define WAIT apr_time_from_msec(10)
 
-/* The threads: what waits for DingTalk does not hold up what waits for the database, nor does a long
- * list of leavers hold up those of other nodes. */
+/* The threads: what waits for DingTalk does not hold up what waits for the database, nor does a
+ * long list of leavers hold up those of other nodes. */
 enum { DATABASES, EVENTS, MEMBERS, THREADS };
 
 static const char *const names[THREADS] = {"_dingtalk_", "_dingtalk_events_", "_dingtalk_members_"};
