@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs the distribution packages that are missing, for the groups named: build, demo, test.
+# Installs the distribution packages that are missing, for the groups named: build, demo, test, bench.
 #
 # Only what is missing is installed, so a second run needs neither network nor root. Optional
 # packages (a browser, most of all) are passed over where the distribution does not have them.
@@ -19,6 +19,7 @@ packages() {
     deb-test) echo libcmocka-dev curl valgrind python3-pytest python3-pytest-xdist python3-h2 \
         postgresql mariadb-server sqlite3 slapd ldap-utils redis-server memcached \
         libaprutil1-dbd-pgsql libaprutil1-dbd-mysql libaprutil1-ldap ;;
+    deb-bench) echo libapache2-mod-auth-openidc wrk ;;
     deb-optional) echo python3-selenium chromium chromium-driver fonts-noto-cjk ;;
     rpm-build) echo httpd httpd-devel apr-devel apr-util-devel libcurl-devel jansson-devel \
         openssl-devel openldap-devel autoconf automake libtool pkgconf-pkg-config make gcc \
@@ -29,12 +30,13 @@ packages() {
     rpm-test) echo libcmocka-devel libasan libubsan curl valgrind python3-pytest \
         python3-pytest-xdist python3-h2 postgresql-server mariadb-server sqlite openldap-servers \
         openldap-clients redis memcached apr-util-pgsql apr-util-mysql apr-util-ldap mod_ldap ;;
+    rpm-bench) echo mod_auth_openidc ;;
     rpm-optional) echo python3-selenium chromium chromedriver google-noto-sans-cjk-fonts ;;
     esac
 }
 
 usage() {
-    echo "usage: tools/install-packages.sh build|demo|test   (demo includes build, test both)"
+    echo "usage: tools/install-packages.sh build|demo|test|bench   (each includes those before it)"
     exit "$1"
 }
 
@@ -116,6 +118,7 @@ case ${1-} in
 build) groups=build ;;
 demo) groups='build demo' ;;
 test) groups='build demo test' optional=optional ;;
+bench) groups='build demo test bench' optional=optional ;;
 -h | --help) usage 0 ;;
 *) usage 2 ;;
 esac
