@@ -11,6 +11,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 
 SOURCE = r"""
 #define _GNU_SOURCE
@@ -143,6 +144,16 @@ class Meter:
     def statements(self):
         """Statements so far."""
         return self._read()[0]
+
+    def settled(self):
+        """Statements so far, when what httpd does in the background at its start is over."""
+        end, seen, since = time.monotonic() + 20, self.statements, time.monotonic()
+        while time.monotonic() - since < 0.7:
+            assert time.monotonic() < end, "httpd never stops asking its database"
+            time.sleep(0.02)
+            if self.statements != seen:
+                seen, since = self.statements, time.monotonic()
+        return seen
 
     @property
     def seconds(self):
