@@ -12,26 +12,10 @@ from lib.binding import (  # noqa: F401  (fixtures)
     NO_LIMITS, bound_site, on_two_databases, store, stores, to_bind_page, user_of, with_codes)
 from lib.browser import Client
 from lib.events import (  # noqa: F401  (fixtures)
-    LEAVE, LEFT, POLL, QUICK, at_node, at_once, is_in, memory, nodes, on_every_memory, pushed,
-    signed_in, throughout, watched, within)
+    LEAVE, LEFT, POLL, at_node, at_once, is_in, memory, nodes, on_every_memory, pushed,
+    quick, signed_in, site, throughout, watched, within)
 from lib.killing import kill_all
 from lib.sim import Simulator
-
-
-@pytest.fixture
-def site(serve, sim):
-    """The usual site with a subscription, where pushes go."""
-    httpd = serve(watched(sim))
-    sim.subscribe(httpd)
-    return httpd
-
-
-@pytest.fixture
-def quick(serve, sim):
-    """A site whose sessions are renewed each second."""
-    httpd = serve(watched(sim, **QUICK))
-    sim.subscribe(httpd)
-    return httpd
 
 
 # -- somebody left ---------------------------------------------------------------------------------

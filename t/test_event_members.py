@@ -8,23 +8,7 @@ import pytest
 from lib.binding import POSTGRES, user_of, whoami
 from lib.events import (  # noqa: F401  (fixtures)
     GONE, LEAVE, LEFT, MODIFY, POLL, QUICK, SOON, at_node, is_in, memory, nodes, on_every_memory,
-    pushed, read_again, remembered, signed_in, throughout, watched, within)
-
-
-@pytest.fixture
-def site(serve, sim):
-    """The usual site with a subscription, where pushes go."""
-    httpd = serve(watched(sim))
-    sim.subscribe(httpd)
-    return httpd
-
-
-@pytest.fixture
-def quick(serve, sim):
-    """A site whose sessions are renewed each second."""
-    httpd = serve(watched(sim, **QUICK))
-    sim.subscribe(httpd)
-    return httpd
+    pushed, quick, read_again, remembered, signed_in, site, throughout, watched, within)
 
 
 # -- records that are read again -------------------------------------------------------------------

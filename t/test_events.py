@@ -13,19 +13,11 @@ from lib import expect, site as sites
 from lib.binding import MANY_CHILDREN, POSTGRES
 from lib.events import (  # noqa: F401  (fixtures)
     LEAVE, MODIFY, POLL, at_node, at_once, is_in, memory, nodes, on_every_memory, pushed, signed_in,
-    throughout, watched, within)
+    site, throughout, watched, within)
 
 DAY = 24 * 3600 * 1000
 EVENT = "/dingtalk/event"
 JSON = {"Content-Type": "application/json"}
-
-
-@pytest.fixture
-def site(serve, sim):
-    """The usual site with a subscription, where pushes go."""
-    httpd = serve(watched(sim))
-    sim.subscribe(httpd)
-    return httpd
 
 
 @pytest.fixture

@@ -62,6 +62,22 @@ def memory(request):
 
 
 @pytest.fixture
+def site(serve, sim):
+    """The usual site with a subscription, where pushes go."""
+    httpd = serve(watched(sim))
+    sim.subscribe(httpd)
+    return httpd
+
+
+@pytest.fixture
+def quick(serve, sim):
+    """A site whose sessions are renewed each second."""
+    httpd = serve(watched(sim, **QUICK))
+    sim.subscribe(httpd)
+    return httpd
+
+
+@pytest.fixture
 def nodes(memory, serve, sim):
     """nodes(…) gives two httpds that share the database and the key; pushes go to the first."""
     def make(*lines, options=None, **changes):

@@ -3,14 +3,11 @@
 
 import contextlib
 import os
-import pathlib
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
 
 from . import leaks
+from .preload import Preload
 
 PATIENCE = 15
 
@@ -61,24 +58,13 @@ int apr_global_mutex_lock(void *mutex)
 """
 
 
-class DeathWithLock:
-    """Give its environment to an Httpd; after order(), the next process to get a lock dies."""
+class DeathWithLock(Preload):
+    """After order(), the next process to get a lock dies."""
+
+    source, variable = SOURCE, "DT_TEST_DEATH"
 
     def __init__(self, build):
-        self.preload = build.environment().get("LD_PRELOAD")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dt-death-"))
-        self.folder.chmod(0o777)  # children remove the order as who they are
-        self.file = self.folder / "order"
-        self.library = self.folder / "death.so"
-        compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
-        subprocess.run([*compiler.split(), "-shared", "-fPIC", "-O1", "-o", str(self.library),
-                        "-x", "c", "-", "-ldl"], input=SOURCE.encode(), check=True)
-
-    @property
-    def environment(self):
-        """What httpd's environment needs."""
-        preload = ":".join(filter(None, (self.preload, str(self.library))))
-        return {"LD_PRELOAD": preload, "DT_TEST_DEATH": str(self.file)}
+        super().__init__(build, mode=0o777)  # children remove the order as who they are
 
     def order(self):
         """From now on, somebody is to die."""
@@ -88,7 +74,3 @@ class DeathWithLock:
     def done(self):
         """Whether somebody has died."""
         return not self.file.exists()
-
-    def remove(self):
-        """Delete its files."""
-        shutil.rmtree(self.folder, ignore_errors=True)

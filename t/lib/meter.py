@@ -5,13 +5,10 @@ A few lines of C, preloaded into httpd, stand before the functions of the databa
 libraries that wait for an answer. What they count is in a file that every process has mapped.
 """
 
-import os
-import pathlib
-import shutil
 import struct
-import subprocess
-import tempfile
 import time
+
+from .preload import Preload
 
 SOURCE = r"""
 #define _GNU_SOURCE
@@ -116,26 +113,15 @@ int mysql_real_query(void *link, const char *text, unsigned long length)
 """
 
 
-class Meter:
-    """Give its environment to an Httpd of this build; then it counts."""
+class Meter(Preload):
+    """Counts the statements of an httpd that has its environment."""
+
+    source, variable = SOURCE, "DT_TEST_METER"
 
     def __init__(self, build):
-        self.preload = build.environment().get("LD_PRELOAD")
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dt-meter-"))
-        self.folder.chmod(0o711)
-        self.file = self.folder / "counts"
+        super().__init__(build, mode=0o711)
         self.file.write_bytes(bytes(16))
         self.file.chmod(0o666)
-        self.library = self.folder / "meter.so"
-        compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
-        subprocess.run([*compiler.split(), "-shared", "-fPIC", "-O1", "-o", str(self.library),
-                        "-x", "c", "-", "-ldl"], input=SOURCE.encode(), check=True)
-
-    @property
-    def environment(self):
-        """What httpd's environment needs."""
-        preload = ":".join(filter(None, (self.preload, str(self.library))))
-        return {"LD_PRELOAD": preload, "DT_TEST_METER": str(self.file)}
 
     def _read(self):
         return struct.unpack("ll", self.file.read_bytes())
@@ -159,7 +145,3 @@ class Meter:
     def seconds(self):
         """How long all of them took."""
         return self._read()[1] / 1e9
-
-    def remove(self):
-        """Delete its files."""
-        shutil.rmtree(self.folder, ignore_errors=True)
