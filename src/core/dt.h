@@ -17,6 +17,7 @@ typedef struct dt_slice_t {
 } dt_slice_t;
 
 typedef struct dt_scratch_t dt_scratch_t; /* cipher contexts of one thread: seal.h */
+typedef struct dt_opened_t dt_opened_t;   /* what one connection has opened: opened.h */
 
 /**
  * What every call of the core is given. The core has no clock, no allocator and no idea where
@@ -28,6 +29,7 @@ typedef struct dt_call_t {
     const char *host;      /* the audience of cookies: public host in lower case without port, or
                               "." and the cookie's Domain; bound into everything sealed */
     dt_scratch_t *scratch; /* this thread's cipher contexts, or NULL: slower, but right */
+    dt_opened_t *opened;   /* this connection's, or NULL: every token is decrypted */
     apr_uint32_t turn;     /* differs between calls that run at the same time, as far as that can
                               be had; not a secret */
     const char *address;   /* of the client, as numbers; NULL when there is none */

@@ -3,6 +3,7 @@
 #include "core/seal.h"
 
 #include "core/bytes.h"
+#include "core/opened.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
@@ -30,6 +31,8 @@ enum {
 
 enum { KEY_SIZE = 32, SCRATCH_KEYS = 8 };
 
+_Static_assert(DT_SEAL_PURPOSES <= DT_OPENED_KINDS, "every purpose has its place");
+
 /*
  * One key for one purpose. serial is a random number that names the key in a scratch:
  * its address would not do, a new keyring may come to lie where an old one was.
@@ -47,6 +50,7 @@ typedef struct dt_keyset_t {
 } dt_keyset_t;
 
 struct dt_keyring_t {
+    apr_uint64_t serial; /* a random number that names the ring on a connection */
     const EVP_CIPHER *cipher;
     int count;
     dt_keyset_t *sets;
@@ -149,7 +153,7 @@ apr_status_t dt_keyring_create(apr_pool_t *pool, const dt_slice_t *texts, int co
     /* Before there is a key: an error below must not leave one behind either. */
     apr_pool_cleanup_register(pool, ring, wipe, apr_pool_cleanup_null);
     ring->cipher = get_cipher(pool);
-    if (!ring->cipher) {
+    if (!ring->cipher || dt_random((unsigned char *)&ring->serial, sizeof(ring->serial))) {
         ERR_clear_error();
         return APR_EGENERAL;
     }
@@ -330,6 +334,10 @@ apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
     if (token.len < TOKEN_MIN || token.len > DT_SEAL_MAX || host.len > DT_SEAL_MAX) {
         return APR_EACCES;
     }
+    if (call->opened && dt_opened_recall(call->opened, (int)purpose, keyring->serial, host, token,
+                                         call->pool, plain)) {
+        return APR_SUCCESS;
+    }
     raw = token_room(call, host, token.len * 3 / 4 + 1); /* one more for the decoder */
     if (dt_base64url_decode(token, raw, &size) != APR_SUCCESS || raw[0] != VERSION) {
         return APR_EACCES;
@@ -345,6 +353,9 @@ apr_status_t dt_open(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
     }
     raw[AT_TEXT + len] = '\0'; /* where the tag was */
     *plain = (dt_slice_t){(char *)raw + AT_TEXT, len};
+    if (call->opened) {
+        dt_opened_remember(call->opened, (int)purpose, keyring->serial, host, token, *plain);
+    }
     return APR_SUCCESS;
 }
 

@@ -57,7 +57,8 @@ apr_status_t dt_seal(const dt_keyring_t *keyring, dt_purpose_t purpose, const dt
 
 /**
  * Open a token sealed for the same purpose and host with any key of the ring.
- * One allocation from call->pool; with a scratch no other and no system call.
+ * One allocation from call->pool; with a scratch no other and no system call. With call->opened,
+ * the token that was opened before it on that connection is recalled and not decrypted again.
  * @param plain the content, in call->pool, NUL-terminated behind its length
  * @return APR_SUCCESS; APR_EACCES for everything that is not such a token, whatever is wrong;
  *         APR_EGENERAL when OpenSSL has no context for us, so that we could not find out

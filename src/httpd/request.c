@@ -3,6 +3,7 @@
 #include "httpd/request.h"
 
 #include "core/bytes.h"
+#include "core/opened.h"
 #include "httpd/cookie.h"
 #include "httpd/counters.h"
 #include "httpd/export.h"
@@ -135,6 +136,22 @@ static void note_failure(request_rec *r, dth_req_t *req, apr_status_t rv)
     req->found = DTH_CANNOT_TELL;
 }
 
+/* What this connection has opened. Streams of HTTP/2 share one among threads: they have none. */
+static dt_opened_t *opened_by(conn_rec *c)
+{
+    dt_opened_t *opened;
+
+    if (c->master != NULL) {
+        return NULL;
+    }
+    opened = ap_get_module_config(c->conn_config, &auth_dingtalk_module);
+    if (opened == NULL) {
+        opened = dt_opened_create(c->pool);
+        ap_set_module_config(c->conn_config, &auth_dingtalk_module, opened);
+    }
+    return opened;
+}
+
 dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
 {
     const dt_login_t *login = &req->site->login;
@@ -149,6 +166,7 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
         return DTH_NONE;
     }
     call = dth_request_call(initial, req); /* in the pool where the session is kept */
+    call.opened = opened_by(r->connection);
     for (int i = 0; i < req->token_count; i++) {
         apr_status_t rv = dt_session_load(login->admit.store, &call, req->tokens[i], &req->session);
         dt_age_t age = rv != APR_SUCCESS
