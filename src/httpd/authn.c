@@ -21,7 +21,8 @@ static bool is_ours(request_rec *r)
 {
     const char *type = ap_auth_type(r);
 
-    return type != NULL && ap_cstr_casecmp(type, dth_auth_type) == 0;
+    return type != NULL &&
+           (strcmp(type, dth_auth_type) == 0 || ap_cstr_casecmp(type, dth_auth_type) == 0);
 }
 
 dt_visit_t dth_authn_visit(const request_rec *r, const char *accept)

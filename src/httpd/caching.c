@@ -16,7 +16,7 @@ apr_status_t dth_caching_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     request_rec *r = f->r;
 
     if (!says_something(r->headers_out) && !says_something(r->err_headers_out)) {
-        apr_table_setn(r->headers_out, "Cache-Control", "private, no-cache");
+        apr_table_addn(r->headers_out, "Cache-Control", "private, no-cache");
     }
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);

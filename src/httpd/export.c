@@ -94,13 +94,29 @@ dth_export_name_t dth_export_name(apr_pool_t *p, const char *attribute)
     return (dth_export_name_t){attribute, variable, header};
 }
 
+typedef void put_variable_t(apr_table_t *env, const char *name, const char *value);
+
 /* What a directory asks for. */
 typedef struct sink_t {
     request_rec *r;
-    bool env;
+    put_variable_t *put_variable; /* NULL: no variables */
     bool headers;
     int encoding;
 } sink_t;
+
+/* All our names begin with the same letters, which is as far as a table's index goes: to replace
+ * costs a comparison with each of those before it. Where none can be there, they are added. */
+static put_variable_t *variable_putter(const apr_table_t *env)
+{
+    const apr_array_header_t *variables = apr_table_elts(env);
+
+    for (int i = 0; i < variables->nelts; i++) {
+        if (apr_toupper(*APR_ARRAY_IDX(variables, i, apr_table_entry_t).key) == 'D') {
+            return apr_table_setn;
+        }
+    }
+    return apr_table_addn;
+}
 
 /* One value as this directory wants its headers; NULL when it cannot be a header at all. */
 static const char *encode(apr_pool_t *pool, int encoding, dt_slice_t value)
@@ -132,8 +148,8 @@ static void set_header(const sink_t *sink, const char *name, dt_slice_t value)
 /* Values are C strings that live as long as the request. */
 static void put(const sink_t *sink, const dth_export_name_t *name, dt_slice_t value)
 {
-    if (sink->env) {
-        apr_table_setn(sink->r->subprocess_env, name->variable, value.data);
+    if (sink->put_variable != NULL) {
+        sink->put_variable(sink->r->subprocess_env, name->variable, value.data);
     }
     if (sink->headers) {
         set_header(sink, name->header, value);
@@ -196,10 +212,12 @@ void dth_export(request_rec *r, dth_req_t *req)
         return;
     }
     way = dth_choice(dth_dir_conf(r)->exported);
-    sink.env = way == DTH_EXPORT_ENV || way == DTH_EXPORT_BOTH;
+    if (way == DTH_EXPORT_ENV || way == DTH_EXPORT_BOTH) {
+        sink.put_variable = variable_putter(r->subprocess_env);
+    }
     sink.headers = way == DTH_EXPORT_HEADERS || way == DTH_EXPORT_BOTH;
     sink.encoding = dth_choice(dth_dir_conf(r)->header_encoding);
-    if (sink.env || sink.headers) {
+    if (sink.put_variable != NULL || sink.headers) {
         put_all(&sink, req);
     }
     if (sink.headers) {
