@@ -2,7 +2,8 @@
 /* Counters of what happened, in memory that all children share. */
 #include "httpd/counters.h"
 
-#include <apr_shm.h>
+#include "httpd/shared.h"
+
 #include <http_config.h>
 
 #define KEPT "mod_auth_dingtalk counters " DT_VERSION
@@ -10,14 +11,14 @@
 dth_counters_t *dth_counters_make(server_rec *s)
 {
     dth_counters_t **kept = ap_retained_data_get(KEPT);
-    apr_shm_t *shm;
+    void *memory;
 
     if (kept == NULL) {
         kept = ap_retained_data_create(KEPT, sizeof(*kept));
     }
     if (*kept == NULL &&
-        apr_shm_create(&shm, sizeof(**kept), NULL, s->process->pool) == APR_SUCCESS) {
-        *kept = apr_shm_baseaddr_get(shm);
+        dth_shared_make(s->process->pool, sizeof(**kept), &memory) == APR_SUCCESS) {
+        *kept = memory;
     }
     return *kept;
 }

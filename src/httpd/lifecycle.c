@@ -9,13 +9,13 @@
 #include "httpd/providers.h"
 #include "httpd/revoked.h"
 #include "httpd/secret.h"
+#include "httpd/shared.h"
 #include "httpd/state.h"
 #include "httpd/socache_start.h"
 #include "httpd/sweep.h"
 #include "httpd/watch.h"
 
 #include <apr_atomic.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 #include <http_core.h>
@@ -181,13 +181,10 @@ static const char *complete(apr_pool_t *pconf, apr_pool_t *ptemp, server_rec *s,
 
 static apr_status_t make_turn(apr_pool_t *pconf)
 {
-    apr_shm_t *shm;
-    apr_status_t rv = apr_shm_create(&shm, sizeof(*process.turn), NULL, pconf);
+    void *memory = NULL;
+    apr_status_t rv = dth_shared_make(pconf, sizeof(*process.turn), &memory);
 
-    if (rv == APR_SUCCESS) {
-        process.turn = apr_shm_baseaddr_get(shm);
-        apr_atomic_set32(process.turn, 0);
-    }
+    process.turn = memory;
     return rv;
 }
 

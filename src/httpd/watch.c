@@ -4,12 +4,12 @@
 
 #include "core/bytes.h"
 #include "httpd/revoked.h"
+#include "httpd/shared.h"
 #include "httpd/watch_log.h"
 
 #include <apr_atomic.h>
 #include <apr_hash.h>
 #include <apr_queue.h>
-#include <apr_shm.h>
 #include <apr_strings.h>
 
 #include <stdatomic.h>
@@ -123,14 +123,13 @@ static apr_status_t share(apr_pool_t *pconf, const dth_watch_t *watch)
 {
     const apr_size_t size = (apr_size_t)watch->corps->nelts * sizeof(common_t);
     common_t *commons;
-    apr_shm_t *shm;
-    apr_status_t rv = apr_shm_create(&shm, size, NULL, pconf);
+    void *memory;
+    apr_status_t rv = dth_shared_make(pconf, size, &memory);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    commons = apr_shm_baseaddr_get(shm);
-    memset(commons, 0, size);
+    commons = memory;
     for (int i = 0; i < watch->corps->nelts; i++) {
         corp_t *corp = APR_ARRAY_IDX(watch->corps, i, corp_t *);
 
