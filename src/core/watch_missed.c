@@ -33,13 +33,14 @@ typedef struct fetch_t {
 static bool is_recent(const dt_call_t *call, const char *value, const char *word,
                       apr_interval_time_t span)
 {
-    apr_interval_time_t away;
+    const apr_int64_t now = apr_time_as_msec(call->now);
+    apr_int64_t at;
 
     if (strncmp(value, word, strlen(word)) != 0) {
         return false;
     }
-    away = call->now / 1000 - apr_atoi64(value + strlen(word));
-    return away < span / 1000 && -away < span / 1000;
+    at = apr_atoi64(value + strlen(word)); /* any number at all, if somebody else wrote it */
+    return at > now - apr_time_as_msec(span) && at < now + apr_time_as_msec(span);
 }
 
 /* It matters as long as there are sessions that a lost event may concern. */

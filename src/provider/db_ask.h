@@ -17,6 +17,9 @@ apr_status_t dt_db_select(dt_db_t *db, const dt_call_t *call, const dt_sql_t *sq
 const char *dt_db_number(const dt_call_t *call, apr_int64_t value);
 const char *dt_db_instant(const dt_call_t *call, apr_time_t time);
 
+/** The time of a column, or the next one there is: anybody may have written there. */
+apr_time_t dt_db_time(const char *column);
+
 /**
  * A statement for each kind of database from an INSERT: it changes no row when there is one already
  * of any of the table's unique keys. column is any of the table's.

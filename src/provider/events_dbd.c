@@ -60,7 +60,7 @@ static bool take_text(void *baton, const char *const *columns, int count)
 
     (void)count;
     taking->event.text = columns[0];
-    taking->event.arrived_at = apr_time_from_msec(apr_atoi64(columns[1]));
+    taking->event.arrived_at = dt_db_time(columns[1]);
     return false;
 }
 

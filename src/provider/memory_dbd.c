@@ -333,7 +333,7 @@ static bool take_challenge(void *baton, const char *const *columns, int count)
                                        .union_id = columns[2],
                                        .uid = columns[3],
                                        .hash = columns[4],
-                                       .expires_at = apr_time_from_msec(apr_atoi64(columns[5]))};
+                                       .expires_at = dt_db_time(columns[5])};
     kept->tries = (int)apr_atoi64(columns[6]);
     return false;
 }

@@ -55,7 +55,7 @@ static bool take_row(void *baton, const char *const *columns, int count)
     (void)count;
     page->last = apr_atoi64(columns[0]);
     page->rows++;
-    page->take(page->baton, columns[1], apr_time_from_msec(apr_atoi64(columns[2])));
+    page->take(page->baton, columns[1], dt_db_time(columns[2]));
     return true;
 }
 

@@ -153,6 +153,24 @@ static void a_row_that_somebody_else_wrote_counts(void **state)
     assert_true(taken.not_before[0] == NOW + apr_time_from_msec(1));
 }
 
+/* In nanoseconds, say: further away than any time we have. */
+static void a_row_of_a_time_that_no_clock_shows_counts_as_of_the_last_one(void **state)
+{
+    world_t *world = *state;
+    taken_t taken;
+
+    read_behind(world, 0); /* makes the tables */
+    assert_int_equal(change(world,
+                            "INSERT INTO dingtalk_revocation (subject, not_before, expires_at) "
+                            "VALUES ('corp:ding1', 9223372036854775807, 9223372036854775807), "
+                            "('corp:ding2', -9223372036854775807, 1700003600000)"),
+                     2);
+    taken = read_behind(world, 0);
+    assert_int_equal(taken.count, 2);
+    assert_true(taken.not_before[0] > NOW + 365 * 24 * HOUR);
+    assert_true(taken.not_before[1] < 0);
+}
+
 static void more_than_one_question_can_answer_is_read_too(void **state)
 {
     world_t *world = *state;
@@ -184,6 +202,7 @@ int main(void)
         WITH_WORLD(a_subject_is_kept_byte_by_byte),
         WITH_WORLD(times_are_written_in_milliseconds),
         WITH_WORLD(a_row_that_somebody_else_wrote_counts),
+        WITH_WORLD(a_row_of_a_time_that_no_clock_shows_counts_as_of_the_last_one),
         WITH_WORLD(more_than_one_question_can_answer_is_read_too),
     };
 

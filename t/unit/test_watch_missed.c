@@ -101,6 +101,21 @@ static void a_clock_that_was_years_ahead_stops_nothing(void **state)
     assert_fetched(w, 2);
 }
 
+static void an_instant_that_no_clock_shows_stops_nothing(void **state)
+{
+    static const char *const values[] = {"kept -9223372036854775808", "kept 9223372036854775807",
+                                         "fetching -9223372036854775808", "kept x"};
+    world_t *w = *state;
+
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(fake_store_limit(w->memory, &w->call, LIMIT, values[i], i * 3,
+                                          w->call.now + DAY),
+                         APR_SUCCESS);
+        assert_fetched(w, i + 1);
+        assert_memory_equal(state_of(w), "kept ", 5);
+    }
+}
+
 static void a_node_whose_clock_is_behind_does_not_fetch_again(void **state)
 {
     world_t *w = *state;
@@ -410,6 +425,7 @@ int main(void)
         WITH_WORLD(an_empty_list_is_no_news),
         WITH_WORLD(the_list_is_fetched_every_ten_minutes),
         WITH_WORLD(a_clock_that_was_years_ahead_stops_nothing),
+        WITH_WORLD(an_instant_that_no_clock_shows_stops_nothing),
         WITH_WORLD(a_node_whose_clock_is_behind_does_not_fetch_again),
         WITH_WORLD(as_long_as_there_are_more_it_goes_on_at_once),
         WITH_WORLD(an_empty_list_that_says_there_are_more_is_not_asked_for_ever),
