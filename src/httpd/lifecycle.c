@@ -241,6 +241,19 @@ static void end_thread(void *data)
     apr_pool_destroy(((dth_thread_t *)data)->pool);
 }
 
+/* A child ends. Its main thread, which under prefork answers requests, has no end of its own. */
+static apr_status_t end_main_thread(void *data)
+{
+    void *thread = NULL;
+
+    (void)data;
+    if (apr_threadkey_private_get(&thread, process.thread) == APR_SUCCESS && thread != NULL) {
+        (void)apr_threadkey_private_set(NULL, process.thread);
+        end_thread(thread);
+    }
+    return APR_SUCCESS;
+}
+
 static dth_thread_t *begin_thread(void)
 {
     apr_pool_t *pool;
@@ -293,6 +306,9 @@ void dth_lifecycle_child_init(apr_pool_t *pchild, server_rec *s)
 #if APR_HAS_THREADS
     if (rv == APR_SUCCESS) {
         rv = apr_threadkey_private_create(&process.thread, end_thread, pchild);
+    }
+    if (rv == APR_SUCCESS) {
+        apr_pool_cleanup_register(pchild, NULL, end_main_thread, apr_pool_cleanup_null);
     }
 #else
     process.scratch = dt_scratch_create(pchild);
