@@ -20,8 +20,10 @@
 /** Kinds of tokens that are kept apart: at least as many as there are purposes in seal.h. */
 #define DT_OPENED_KINDS 4
 
-/** Nothing opened yet. Memory comes from pool, and grows to less than four of the longest tokens
- * of each kind, however many are remembered. */
+/**
+ * Nothing opened yet. Memory comes from pool: for each kind, however many tokens are remembered,
+ * less than four times what the longest takes with its host and content.
+ */
 dt_opened_t *dt_opened_create(apr_pool_t *pool);
 
 /**
