@@ -58,8 +58,8 @@ static dt_sent_t deliver(const courier_t *courier, const dt_call_t *call,
         if (one) {
             all = all ? apr_pstrcat(call->pool, all, "; ", one, NULL) : one;
         }
-        if (sent == DT_SENT_PHONE || sent == DT_SENT_OFTEN) {
-            report(courier, sent, one);
+        if (sent == DT_SENT_UNKNOWN || sent == DT_SENT_PHONE || sent == DT_SENT_OFTEN) {
+            report(courier, sent, one); /* whoever asked is told that it was sent */
         }
         if (sent != DT_SENT_ADMIN && sent != DT_SENT_TROUBLE) {
             break;
@@ -163,7 +163,7 @@ static void *APR_THREAD_FUNC run(apr_thread_t *thread, void *data)
     answered = job->answered;
     unlock(courier);
     if (answered) {
-        if (sent == DT_SENT_UNKNOWN || sent == DT_SENT_ADMIN || sent == DT_SENT_TROUBLE) {
+        if (sent == DT_SENT_ADMIN || sent == DT_SENT_TROUBLE) {
             report(courier, sent, detail);
         }
         apr_pool_destroy(job->call.pool);

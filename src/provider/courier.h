@@ -34,8 +34,8 @@ apr_status_t dt_courier_create(apr_pool_t *pconf, const dt_courier_config_t *con
 
 /**
  * Whom to tell of what no answer says: a sender that failed and left its message to the next, what
- * a gateway says of the number itself, and a message that failed after its answer. That is the
- * glue, which logs it. Any thread; set before plug.start.
+ * a gateway says of the number itself, a message that nobody knows the end of, and one that failed
+ * after its answer. That is the glue, which logs it. Any thread; set before plug.start.
  */
 void dt_courier_on_trouble(const dt_sender_t *courier,
                            void (*tell)(void *baton, dt_sent_t sent, const char *detail),

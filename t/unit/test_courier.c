@@ -99,6 +99,19 @@ static void a_message_that_fails_late_is_told(void **state)
     assert_string_equal(office->late_detail, "one");
 }
 
+static void a_message_that_may_have_been_sent_is_told_though_its_answer_is_there(void **state)
+{
+    office_t *office = *state;
+
+    office->fakes[0].sent = DT_SENT_UNKNOWN;
+    open_office(office, 2, 2);
+    assert_int_equal(ask(office, &message), DT_SENT_UNKNOWN);
+    close_office(office);
+    assert_int_equal(office->late, 1);
+    assert_int_equal(office->late_sent, DT_SENT_UNKNOWN);
+    assert_string_equal(office->late_detail, "one");
+}
+
 static void a_message_that_fails_in_time_is_not_told_again(void **state)
 {
     office_t *office = *state;
@@ -266,6 +279,7 @@ int main(void)
         TEST(a_quick_message_and_none_take_as_long),
         TEST(a_slow_message_is_answered_in_time_and_goes_on),
         TEST(a_message_that_fails_late_is_told),
+        TEST(a_message_that_may_have_been_sent_is_told_though_its_answer_is_there),
         TEST(a_message_that_fails_in_time_is_not_told_again),
         TEST(a_child_that_ends_waits_for_messages_on_their_way),
         TEST(what_senders_need_is_there_until_the_last_message_ended),
