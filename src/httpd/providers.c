@@ -3,6 +3,7 @@
 #include "httpd/providers.h"
 
 #include "httpd/counters.h"
+#include "httpd/shared.h"
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
 #include "httpd/socache_start.h"
@@ -31,12 +32,19 @@ dth_providers_t *dth_providers_none(apr_pool_t *pconf)
     return made;
 }
 
-/* Half of a child's threads may wait for others; the rest serve those who are signed in. */
-static int at_most(int max)
+static int threads_of_a_child(void)
 {
     int threads = 0;
 
-    if (ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) != APR_SUCCESS || threads < 2) {
+    return ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS && threads > 1 ? threads : 1;
+}
+
+/* Half of a child's threads may wait for others; the rest serve those who are signed in. */
+static int at_most(int max)
+{
+    const int threads = threads_of_a_child();
+
+    if (threads < 2) {
         return 1;
     }
     return threads / 2 < max ? threads / 2 : max;
@@ -101,17 +109,45 @@ static const char *no_connections(apr_pool_t *pconf, apr_status_t rv)
     return apr_psprintf(pconf, "DingTalkTimeout: connections cannot be made: %pm", &rv);
 }
 
+/* Where a child has one thread, half of the children may wait for others, and they learn from each
+ * other who does not answer. */
+static apr_status_t share_restraint(apr_pool_t *pconf, dt_curl_limits_t *limits)
+{
+    const apr_interval_time_t total = limits->total_timeout;
+    int children = 0;
+    void *memory = NULL;
+    apr_status_t rv = APR_SUCCESS;
+    int places;
+
+    if (threads_of_a_child() > 1 || ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children) != APR_SUCCESS ||
+        children < 2) {
+        return APR_SUCCESS;
+    }
+    places = children / 2;
+    rv = dth_shared_make(pconf, dt_restraint_size(places), &memory);
+    if (rv == APR_SUCCESS) {
+        limits->restraint =
+            dt_restraint_create(memory, places,
+                                places > DT_CURL_FAILURES ? places : DT_CURL_FAILURES,
+                                dt_curl_patience(total), 2 * total);
+    }
+    return rv;
+}
+
 /* once: what is sent twice is two messages on somebody's phone. */
 static apr_status_t make_http(apr_pool_t *pconf, dth_providers_t *made, const dth_site_t *site,
                               bool once, const dt_http_t **http)
 {
-    const dt_curl_limits_t limits = {.connect_timeout = site->conf->timeout.connect,
-                                     .total_timeout = site->conf->timeout.total,
-                                     .max_connections = at_most(DT_CURL_CONNECTIONS),
-                                     .once = once,
-                                     .user_agent = "mod_auth_dingtalk/" DT_VERSION};
-    apr_status_t rv = dt_curl_create(pconf, &limits, http);
+    dt_curl_limits_t limits = {.connect_timeout = site->conf->timeout.connect,
+                               .total_timeout = site->conf->timeout.total,
+                               .max_connections = at_most(DT_CURL_CONNECTIONS),
+                               .once = once,
+                               .user_agent = "mod_auth_dingtalk/" DT_VERSION};
+    apr_status_t rv = share_restraint(pconf, &limits);
 
+    if (rv == APR_SUCCESS) {
+        rv = dt_curl_create(pconf, &limits, http);
+    }
     if (rv == APR_SUCCESS) {
         add_plug(made, &(*http)->plug);
     }
@@ -121,6 +157,12 @@ static apr_status_t make_http(apr_pool_t *pconf, dth_providers_t *made, const dt
 static const char *make_client(apr_pool_t *pconf, dth_providers_t *made, dth_site_t *site)
 {
     const dth_site_t *other = find(made, site, same_app);
+    const apr_interval_time_t total = site->conf->timeout.total;
+    /* A fetch is one call, or two when DingTalk says it is busy. The one who fetches and those who
+     * may wait for it are half of the threads at most; the others do as who finds no connection. */
+    const dt_apptoken_limits_t limits = {.patience = 3 * total,
+                                         .max_patient = at_most(DT_CURL_CONNECTIONS) - 1,
+                                         .hurry = dt_curl_patience(total)};
     dt_client_t *client = &site->login.client;
     apr_status_t rv;
 
@@ -131,8 +173,8 @@ static const char *make_client(apr_pool_t *pconf, dth_providers_t *made, dth_sit
         return NULL;
     }
     rv = make_http(pconf, made, site, false, &client->http);
-    if (rv == APR_SUCCESS) { /* a fetch is one call, or two when DingTalk says it is busy */
-        rv = dt_apptoken_create(pconf, 3 * site->conf->timeout.total, &client->tokens);
+    if (rv == APR_SUCCESS) {
+        rv = dt_apptoken_create(pconf, &limits, &client->tokens);
     }
     if (rv != APR_SUCCESS) {
         return no_connections(pconf, rv);
@@ -241,6 +283,9 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
     }
     if (wrong == NULL) {
         wrong = dth_site_bind_make(pconf, site);
+    }
+    if (wrong == NULL && site->login.bind.accounts != NULL) {
+        add_plug(made, &site->login.bind.accounts->plug);
     }
     if (wrong == NULL) {
         wrong = make_codes(pconf, made, s, site);

@@ -23,10 +23,10 @@ typedef struct failure_t {
     char detail[DETAIL_MAX];
 } failure_t;
 
-/* Everything behind patience is read and written under the mutex. */
+/* Everything behind limits is read and written under the mutex. */
 typedef struct port_t {
     dt_tokens_t tokens;
-    apr_interval_time_t patience;
+    dt_apptoken_limits_t limits;
 #if APR_HAS_THREADS
     apr_thread_mutex_t *mutex;
     apr_thread_cond_t *ended;
@@ -35,6 +35,7 @@ typedef struct port_t {
     bool fetching;
     bool failed;          /* the last fetch did */
     apr_uint32_t fetches; /* that have ended */
+    int patient;          /* threads that may wait until the fetch has ended */
     apr_time_t renew;     /* from then on one thread fetches, the others use the old one */
     apr_time_t expiry;
     char token[DT_TOKEN_MAX + 1]; /* empty: none */
@@ -191,12 +192,36 @@ static apr_status_t renew(port_t *port, const dt_call_t *call, dt_token_fetch_t 
     return rv;
 }
 
+/* Locked. Waits while somebody fetches, until there is a token. Those who wait are as many threads
+ * less to serve who is signed in, so only some of them do so until the end. */
+static apr_status_t await_token(port_t *port, const dt_call_t *call, dt_result_t *result)
+{
+    const dt_apptoken_limits_t *limits = &port->limits;
+    const bool patient = port->patient < limits->max_patient;
+    const apr_time_t deadline = apr_time_now() + (patient ? limits->patience : limits->hurry);
+    apr_status_t rv = APR_SUCCESS;
+
+    port->patient += patient ? 1 : 0;
+    while (rv == APR_SUCCESS && !is_good(port, call->now) && port->fetching) {
+        if (!wait_for_fetch(port, deadline)) {
+            *result = patient ? dt_result(DT_WHY_DOWN,
+                                          "app token: another request's fetch takes too long")
+                              : dt_result(DT_WHY_CROWDED, "app token: many wait for it already");
+            rv = APR_TIMEUP;
+        }
+        else if (!is_good(port, call->now) && port->failed) {
+            rv = share_failure(port, call, result);
+        }
+    }
+    port->patient -= patient ? 1 : 0;
+    return rv;
+}
+
 static apr_status_t get(void *self, const dt_call_t *call, dt_token_fetch_t *fetch,
                         const void *baton, const char **token, dt_result_t *result)
 {
     port_t *port = self;
-    const apr_time_t deadline = apr_time_now() + port->patience;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
     *token = NULL;
     if (!port->started) {
@@ -204,16 +229,9 @@ static apr_status_t get(void *self, const dt_call_t *call, dt_token_fetch_t *fet
         return APR_EGENERAL;
     }
     lock(port);
-    while (!is_good(port, call->now) && port->fetching) {
-        if (!wait_for_fetch(port, deadline)) {
-            *result = dt_result(DT_WHY_DOWN, "app token: another request's fetch takes too long");
-            rv = APR_TIMEUP;
-            goto leave;
-        }
-        if (!is_good(port, call->now) && port->failed) {
-            rv = share_failure(port, call, result);
-            goto leave;
-        }
+    rv = await_token(port, call, result);
+    if (rv != APR_SUCCESS) {
+        goto leave;
     }
     if (!port->fetching && (!is_good(port, call->now) || call->now >= port->renew)) {
         rv = renew(port, call, fetch, baton, token, result);
@@ -277,12 +295,12 @@ static apr_status_t start(void *self, apr_pool_t *pchild)
     return APR_SUCCESS;
 }
 
-apr_status_t dt_apptoken_create(apr_pool_t *pconf, apr_interval_time_t patience,
+apr_status_t dt_apptoken_create(apr_pool_t *pconf, const dt_apptoken_limits_t *limits,
                                 const dt_tokens_t **tokens)
 {
     port_t *port = apr_pcalloc(pconf, sizeof(*port));
 
-    port->patience = patience;
+    port->limits = *limits;
     port->tokens = (dt_tokens_t){{"memory", port, start}, get, drop};
     *tokens = &port->tokens;
     return APR_SUCCESS;

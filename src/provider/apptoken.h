@@ -5,6 +5,14 @@
 
 #include "core/ports.h"
 
+/** How long a get waits for another thread's fetch. Copied. */
+typedef struct dt_apptoken_limits_t {
+    apr_interval_time_t patience; /* a little more than a fetch may take */
+    int max_patient;              /* who may wait as long at the same time: fewer than threads, so
+                                     that some are left to serve who is signed in */
+    apr_interval_time_t hurry;    /* how long any other waits */
+} dt_apptoken_limits_t;
+
 /**
  * Make the port for one app while the configuration is read; plug.start in the child makes its
  * lock. The token is wiped when the child's pool goes. A port whose start failed answers every
@@ -14,10 +22,10 @@
  * the old one; one that lives for ten minutes or less, from half its life on. A renewal that failed
  * is tried again after 30 seconds, or when the old token has ended.
  *
- * @param patience how long a get waits for another thread's fetch: a little more than a fetch
- *                 may take
+ * A get that has waited in vain ends with APR_TIMEUP: DT_WHY_DOWN after patience, DT_WHY_CROWDED
+ * after hurry.
  */
-apr_status_t dt_apptoken_create(apr_pool_t *pconf, apr_interval_time_t patience,
+apr_status_t dt_apptoken_create(apr_pool_t *pconf, const dt_apptoken_limits_t *limits,
                                 const dt_tokens_t **tokens);
 
 #endif

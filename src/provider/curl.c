@@ -3,7 +3,8 @@
 
 #include "provider/curl.h"
 
-#include <apr_atomic.h>
+#include "provider/restraint.h"
+
 #include <apr_reslist.h>
 #include <apr_strings.h>
 #include <curl/curl.h>
@@ -15,17 +16,11 @@
 #define PATIENCE_MIN apr_time_from_msec(100)
 #define IDLE_MAX apr_time_from_sec(60) /* a handle idle for longer is closed */
 
-/* Whether the other side answers. Threads share it without a lock. */
-typedef struct breaker_t {
-    apr_uint32_t failures; /* in a row */
-    apr_uint32_t quiet;    /* when the pause began, in milliseconds modulo 2^32 */
-} breaker_t;
-
 typedef struct port_t {
     dt_http_t http;
     dt_curl_limits_t limits;
     apr_reslist_t *handles; /* CURL *; NULL before start */
-    breaker_t breaker;
+    dt_restraint_t *restraint;
 } port_t;
 
 /* A reply while it arrives. */
@@ -76,47 +71,18 @@ static apr_status_t explain(CURLcode code, const char **text)
 
 /* --- leaving alone who does not answer --- */
 
-/* Real time, whatever the time of a call: the pause is there for threads that would wait. */
-static apr_uint32_t milliseconds_now(void)
-{
-    return (apr_uint32_t)apr_time_as_msec(apr_time_now());
-}
-
-/* Of those who come after a pause, the one who begins the next pause may call. A difference
- * modulo 2^32 is right across the overflow, and a clock set back ends the pause. */
-static bool may_call(port_t *port)
-{
-    const int max = port->limits.max_connections;
-    const int bearable = max > DT_CURL_FAILURES ? max : DT_CURL_FAILURES;
-    breaker_t *breaker = &port->breaker;
-    apr_uint32_t quiet;
-    apr_uint32_t now;
-
-    if (apr_atomic_read32(&breaker->failures) < (apr_uint32_t)bearable) {
-        return true;
-    }
-    quiet = apr_atomic_read32(&breaker->quiet);
-    now = milliseconds_now();
-    return now - quiet >= (apr_uint32_t)apr_time_as_msec(DT_CURL_PAUSE) &&
-           apr_atomic_cas32(&breaker->quiet, now, quiet) == quiet;
-}
-
 /* A reply that breaks off neither proves that the next call would not hang nor that it would. */
 static void learn(port_t *port, CURLcode code)
 {
-    breaker_t *breaker = &port->breaker;
-
     switch (code) {
     case CURLE_OK:
-        apr_atomic_set32(&breaker->failures, 0);
+        dt_restraint_answered(port->restraint);
         break;
     case CURLE_OPERATION_TIMEDOUT:
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
     case CURLE_COULDNT_CONNECT:
-        /* First the pause: who sees the last failure counted must not see the pause before. */
-        apr_atomic_set32(&breaker->quiet, milliseconds_now());
-        apr_atomic_inc32(&breaker->failures);
+        dt_restraint_silent(port->restraint);
         break;
     default:
         break;
@@ -332,30 +298,13 @@ leave:
     return rv;
 }
 
-static apr_status_t attempt(port_t *port, const dt_call_t *call, const dt_http_request_t *request,
-                            dt_http_response_t *response)
+/* With a handle. */
+static apr_status_t call_with(port_t *port, CURL *curl, const dt_call_t *call,
+                              const dt_http_request_t *request, dt_http_response_t *response)
 {
     reply_t reply = {.call = call, .max = port->limits.max_reply};
-    void *curl = NULL;
-    apr_status_t rv;
+    const apr_status_t rv = transfer(port, curl, request, &reply, response);
 
-    *response = (dt_http_response_t){.unsent = true};
-    if (!port->handles) {
-        response->trouble = "the http client did not start";
-        return APR_ECONNREFUSED;
-    }
-    if (!may_call(port)) {
-        response->trouble = "the other side did not answer lately";
-        return APR_ECONNREFUSED;
-    }
-    rv = apr_reslist_acquire(port->handles, &curl);
-    if (rv != APR_SUCCESS) {
-        response->trouble = APR_STATUS_IS_TIMEUP(rv) ? "all connections are in use"
-                                                     : "no http handle could be made";
-        return APR_STATUS_IS_TIMEUP(rv) ? APR_EBUSY : APR_ECONNREFUSED;
-    }
-    response->unsent = false;
-    rv = transfer(port, curl, request, &reply, response);
     if (rv == APR_SUCCESS) {
         apr_reslist_release(port->handles, curl);
     }
@@ -364,6 +313,55 @@ static apr_status_t attempt(port_t *port, const dt_call_t *call, const dt_http_r
         apr_reslist_invalidate(port->handles, curl);
     }
     return rv;
+}
+
+static bool all_in_use(const port_t *port)
+{
+    return apr_reslist_acquired_count(port->handles) >= (apr_uint32_t)port->limits.max_connections;
+}
+
+/* Who would wait in vain does not: a thread that waits serves nobody who is signed in. */
+static apr_status_t call_in_turn(port_t *port, const dt_call_t *call,
+                                 const dt_http_request_t *request, dt_http_response_t *response)
+{
+    void *curl = NULL;
+    int place;
+    apr_status_t rv;
+
+    if ((all_in_use(port) && dt_restraint_is_stuck(port->restraint)) ||
+        !dt_restraint_enter(port->restraint, &place)) {
+        response->trouble = "all connections are in use";
+        return APR_EBUSY;
+    }
+    rv = apr_reslist_acquire(port->handles, &curl);
+    if (rv == APR_SUCCESS) {
+        response->unsent = false;
+        dt_restraint_moved(port->restraint);
+        rv = call_with(port, curl, call, request, response);
+        dt_restraint_moved(port->restraint);
+    }
+    else {
+        response->trouble = APR_STATUS_IS_TIMEUP(rv) ? "all connections are in use"
+                                                     : "no http handle could be made";
+        rv = APR_STATUS_IS_TIMEUP(rv) ? APR_EBUSY : APR_ECONNREFUSED;
+    }
+    dt_restraint_leave(port->restraint, place);
+    return rv;
+}
+
+static apr_status_t attempt(port_t *port, const dt_call_t *call, const dt_http_request_t *request,
+                            dt_http_response_t *response)
+{
+    *response = (dt_http_response_t){.unsent = true};
+    if (!port->handles) {
+        response->trouble = "the http client did not start";
+        return APR_ECONNREFUSED;
+    }
+    if (!dt_restraint_may_call(port->restraint)) {
+        response->trouble = "the other side did not answer lately";
+        return APR_ECONNREFUSED;
+    }
+    return call_in_turn(port, call, request, response);
 }
 
 /* Waiting for a handle counts. */
@@ -446,6 +444,13 @@ static apr_status_t start(void *self, apr_pool_t *pchild)
     return APR_SUCCESS;
 }
 
+apr_interval_time_t dt_curl_patience(apr_interval_time_t total_timeout)
+{
+    const apr_interval_time_t tenth = total_timeout / 10;
+
+    return tenth > PATIENCE_MIN ? tenth : PATIENCE_MIN;
+}
+
 apr_status_t dt_curl_create(apr_pool_t *pconf, const dt_curl_limits_t *limits,
                             const dt_http_t **http)
 {
@@ -459,15 +464,21 @@ apr_status_t dt_curl_create(apr_pool_t *pconf, const dt_curl_limits_t *limits,
     port->limits = *limits;
     port->limits.user_agent = apr_pstrdup(pconf, limits->user_agent);
     if (!limits->patience) {
-        const apr_interval_time_t tenth = limits->total_timeout / 10;
-
-        port->limits.patience = tenth > PATIENCE_MIN ? tenth : PATIENCE_MIN;
+        port->limits.patience = dt_curl_patience(limits->total_timeout);
     }
     if (!limits->max_connections) {
         port->limits.max_connections = DT_CURL_CONNECTIONS;
     }
     if (!limits->max_reply) {
         port->limits.max_reply = DT_CURL_REPLY_MAX;
+    }
+    port->restraint = limits->restraint;
+    if (!port->restraint) {
+        const int max = port->limits.max_connections;
+
+        port->restraint = dt_restraint_create(apr_pcalloc(pconf, dt_restraint_size(0)), 0,
+                                              max > DT_CURL_FAILURES ? max : DT_CURL_FAILURES,
+                                              port->limits.patience, 0);
     }
     port->http = (dt_http_t){{"curl", port, start}, perform};
     *http = &port->http;

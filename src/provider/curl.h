@@ -4,6 +4,7 @@
 #define DT_PROVIDER_CURL_H
 
 #include "core/ports.h"
+#include "provider/restraint.h"
 
 #define DT_CURL_CONNECTIONS 16             /* calls in flight per child, unless said otherwise */
 #define DT_CURL_REPLY_MAX (1024 * 1024)    /* bytes of a reply, unless said otherwise */
@@ -21,8 +22,12 @@ typedef struct dt_curl_limits_t {
     apr_size_t max_reply;         /* of header lines, and of the body; 0: DT_CURL_REPLY_MAX */
     bool once; /* a connection for each call: on a kept one that broke, libcurl sends a request
                   again, which a message to somebody must not be */
-    const char *user_agent; /* name/version */
+    const char *user_agent;    /* name/version */
+    dt_restraint_t *restraint; /* that other processes share; NULL: of this one alone */
 } dt_curl_limits_t;
+
+/** How long a call waits for a free connection where its port's limits do not say. */
+apr_interval_time_t dt_curl_patience(apr_interval_time_t total_timeout);
 
 /**
  * Make the port while the configuration is read. Nothing of libcurl is touched before
@@ -33,7 +38,8 @@ typedef struct dt_curl_limits_t {
  * begin with "http://", which the configuration allows for loopback alone, and never through a
  * proxy. https goes through the proxy of the environment (https_proxy, no_proxy), if there is one.
  *
- * A call that finds no connection free in time ends with APR_EBUSY.
+ * A call that finds no connection free in time ends with APR_EBUSY; at once, when for as long as
+ * that no call has begun or ended.
  *
  * A side that does not answer is left alone for a while, so that threads do not wait for it one
  * after the other: once max_connections calls in a row (but at least DT_CURL_FAILURES) ended
@@ -41,7 +47,8 @@ typedef struct dt_curl_limits_t {
  * APR_ECONNREFUSED and the trouble "the other side did not answer lately". DT_CURL_PAUSE after the
  * last such failure one call is let through, and another after each further pause; the first that
  * brings a reply ends this. A reply that is broken or too large came from somebody who is there: it
- * counts neither way. The count belongs to this port in this child, whatever hosts it calls.
+ * counts neither way. The count belongs to this port in this child, whatever hosts it calls, or to
+ * all that share a restraint.
  *
  * @return APR_SUCCESS; APR_EINVAL when a limit is missing or one is negative
  */

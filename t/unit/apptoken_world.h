@@ -25,6 +25,7 @@
 #define MINUTE apr_time_from_sec(60)
 #define THREADS 20
 #define PATIENCE apr_time_from_sec(20)
+#define HURRY apr_time_from_msec(50)
 
 /* DingTalk as the tests script it. Under lock when threads run. */
 typedef struct dingtalk_t {
@@ -82,8 +83,9 @@ static apr_status_t fetch(const void *baton, const dt_call_t *call, const char *
     return rv;
 }
 
-static int setup_with(void **state, apr_interval_time_t patience)
+static int setup_with(void **state, apr_interval_time_t patience, int max_patient)
 {
+    const dt_apptoken_limits_t limits = {patience, max_patient, HURRY};
     apr_pool_t *pool;
     fixture_t *f;
 
@@ -95,7 +97,7 @@ static int setup_with(void **state, apr_interval_time_t patience)
     apr_thread_cond_create(&f->dingtalk.changed, pool);
     f->dingtalk.lifetime = 2 * HOUR;
     f->dingtalk.result = dt_result(DT_WHY_SIGNED_IN, NULL);
-    assert_int_equal(dt_apptoken_create(pool, patience, &f->tokens), APR_SUCCESS);
+    assert_int_equal(dt_apptoken_create(pool, &limits, &f->tokens), APR_SUCCESS);
     assert_int_equal(f->tokens->plug.start(f->tokens->plug.self, f->pchild), APR_SUCCESS);
     *state = f;
     return 0;
@@ -103,12 +105,18 @@ static int setup_with(void **state, apr_interval_time_t patience)
 
 static int setup(void **state)
 {
-    return setup_with(state, PATIENCE);
+    return setup_with(state, PATIENCE, THREADS);
 }
 
 static int setup_impatient(void **state)
 {
-    return setup_with(state, apr_time_from_msec(50));
+    return setup_with(state, HURRY, THREADS);
+}
+
+/* Only one may wait for long beside the one who fetches. */
+static int setup_narrow(void **state)
+{
+    return setup_with(state, PATIENCE, 1);
 }
 
 static int teardown(void **state)

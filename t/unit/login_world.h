@@ -206,6 +206,7 @@ static const dt_login_param_t params[] = {{"scope", "openid corpid"},
 static inline int setup(void **state)
 {
     const dt_slice_t key = DT_SLICE("0123456789abcdef0123456789abcdef");
+    const dt_apptoken_limits_t limits = {MINUTE, 0, MINUTE};
     apr_pool_t *pool;
     world_t *w;
 
@@ -220,7 +221,7 @@ static inline int setup(void **state)
     w->store = (dt_store_t){{"fake", w, NULL}, load, save, NULL};
     w->login.client.app = &w->app;
     w->login.client.http = &w->http;
-    assert_int_equal(dt_apptoken_create(pool, MINUTE, &w->login.client.tokens), 0);
+    assert_int_equal(dt_apptoken_create(pool, &limits, &w->login.client.tokens), 0);
     assert_int_equal(w->login.client.tokens->plug.start(w->login.client.tokens->plug.self, pool),
                      0);
     assert_int_equal(dt_keyring_create(pool, &key, 1, DT_SLICE("owner"),

@@ -69,6 +69,30 @@ static void nobody_waits_longer_than_patience(void **state)
     assert_token(&slow, "token-1");
 }
 
+static void who_comes_when_enough_wait_waits_a_moment_only(void **state)
+{
+    fixture_t *f = *state;
+    answer_t fetches;
+    answer_t waits;
+    answer_t a;
+
+    f->dingtalk.closed = true;
+    start_thread(f, NOW, &fetches);
+    wait_until_fetching(&f->dingtalk);
+    start_thread(f, NOW, &waits);
+    apr_sleep(apr_time_from_msec(300)); /* it is on its way into get */
+    a = get(f, NOW);
+    assert_int_equal(a.rv, APR_TIMEUP);
+    assert_null(a.token);
+    assert_ptr_equal(a.result.why, &dt_whys[DT_WHY_CROWDED]);
+    open_gate(&f->dingtalk);
+    join_thread(&fetches);
+    join_thread(&waits);
+    assert_token(&fetches, "token-1");
+    assert_token(&waits, "token-1");
+    assert_int_equal(f->dingtalk.fetches, 1);
+}
+
 /* --- its life --- */
 
 static void a_token_is_fetched_once_while_it_is_good(void **state)
@@ -316,6 +340,8 @@ int main(void)
         TEST(a_call_after_a_failure_fetches_again),
         cmocka_unit_test_setup_teardown(nobody_waits_longer_than_patience, setup_impatient,
                                         teardown),
+        cmocka_unit_test_setup_teardown(who_comes_when_enough_wait_waits_a_moment_only,
+                                        setup_narrow, teardown),
         TEST(a_token_is_fetched_once_while_it_is_good),
         TEST(ten_minutes_before_its_end_it_is_renewed),
         TEST(a_token_of_nineteen_minutes_is_renewed_ten_minutes_before_its_end),
