@@ -11,6 +11,8 @@
 #include <jansson.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 
 #ifdef DT_HAVE_LDAP /* without the headers of LDAP util_ldap.h is no use */
 #include <util_ldap.h>
@@ -20,6 +22,7 @@
 
 #define ENTRIES_MAX 50   /* a search reads no more than that */
 #define SEARCH_SECONDS 5 /* one search; connecting takes what mod_ldap's directives say */
+#define READ_SECONDS 2   /* until what has begun to come goes on */
 
 /* mod_ldap's, each NULL when it is not loaded. Written at start-up only. */
 static struct {
@@ -324,6 +327,62 @@ static apr_status_t read_key(void *self, const dt_call_t *call, const char *key,
     return rv;
 }
 
+/* --- the child --- */
+
+#ifdef LDAP_OPT_CONNECT_CB
+
+/*
+ * libldap's time-outs are for the beginning of an answer: once that is there, it reads until the
+ * answer is whole, and waits for ever when the rest does not come. With a time-out of the socket it
+ * looks again at its own.
+ */
+static int on_connected(LDAP *ldap, Sockbuf *buffer, LDAPURLDesc *url, struct sockaddr *address,
+                        struct ldap_conncb *callback)
+{
+    const struct timeval patience = {.tv_sec = READ_SECONDS};
+    ber_socket_t fd = -1;
+
+    (void)ldap;
+    (void)url;
+    (void)address;
+    (void)callback;
+    if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) > 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    }
+    return 0;
+}
+
+static void on_closing(LDAP *ldap, Sockbuf *buffer, struct ldap_conncb *callback)
+{
+    (void)ldap;
+    (void)buffer;
+    (void)callback;
+}
+
+static struct ldap_conncb callbacks = {on_connected, on_closing, NULL};
+
+/* In the child, which never unloads this module: libldap keeps it, for all of httpd's connections,
+ * and calls it until the last is closed. */
+static apr_status_t start(void *self, apr_pool_t *pchild)
+{
+    (void)self;
+    (void)pchild;
+    (void)ldap_set_option(NULL, LDAP_OPT_CONNECT_CB, &callbacks);
+    return APR_SUCCESS;
+}
+
+#else /* another library than OpenLDAP's */
+
+static apr_status_t start(void *self, apr_pool_t *pchild)
+{
+    (void)self;
+    (void)pchild;
+    return APR_SUCCESS;
+}
+
+#endif
+
 /* --- making --- */
 
 static const char *read_filter(apr_pool_t *pconf, const char *filter)
@@ -414,8 +473,9 @@ const char *dth_accounts_ldap_create(apr_pool_t *pconf, const dth_accounts_ldap_
     store->phone = apr_pstrdup(pconf, config->phone);
     store->bind_dn = apr_pstrdup(pconf, config->bind_dn);
     store->bind_password = apr_pstrdup(pconf, config->bind_password);
-    store->accounts =
-        (dt_accounts_t){.plug = {.name = "ldap", .self = store}, .find = find, .read = read_key};
+    store->accounts = (dt_accounts_t){.plug = {.name = "ldap", .self = store, .start = start},
+                                      .find = find,
+                                      .read = read_key};
     *accounts = &store->accounts;
     return NULL;
 }
