@@ -15,13 +15,15 @@
 #include <string.h>
 
 #define THREADS 8 /* of a link: an answer takes less than a millisecond */
-#define LINKS 4   /* all but the last wait for answers that may never come */
+#define LINKS 4   /* all but the last wait for answers that may never come; more by and by only */
+#define PAUSE apr_time_from_sec(10) /* before each that is too many */
 
 #if APR_HAS_THREADS
 
 /* The connections of one provider's instance, with the threads that wait on them. */
 typedef struct link_t {
-    apr_pool_t *pool; /* NULL: free */
+    struct link_t *next;
+    apr_pool_t *pool; /* of this, too */
     ap_socache_instance_t *instance;
     apr_thread_pool_t *threads;
     int asked;  /* questions that have not left */
@@ -31,10 +33,11 @@ typedef struct link_t {
 struct dth_socache_line_t {
     const dth_socache_t *cache;
     apr_thread_mutex_t *lock; /* of all below, and of all questions */
-    link_t links[LINKS];
-    link_t *link;     /* the one in use */
-    bool failed;      /* it does not work any more */
-    apr_time_t rests; /* until then nobody asks */
+    link_t *links;            /* all */
+    link_t *link;             /* the one in use; NULL: none */
+    apr_time_t opened;        /* when that was opened */
+    bool failed;              /* it does not work any more */
+    apr_time_t rests;         /* until then nobody asks */
 };
 
 /*
@@ -107,43 +110,63 @@ static apr_status_t make_pool(apr_pool_t **pool)
     return APR_SUCCESS;
 }
 
-static apr_status_t open_link(dth_socache_line_t *line, link_t *link)
+static apr_status_t open_link(dth_socache_line_t *line)
 {
     apr_pool_t *pool;
+    link_t *link;
     apr_status_t rv = make_pool(&pool);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    link = apr_pcalloc(pool, sizeof(*link));
     link->pool = pool;
-    link->asked = 0;
-    link->works = false;
     rv = dth_socache_instance(line->cache, link->pool, &link->instance);
     if (rv == APR_SUCCESS) {
         rv = make_threads(link);
     }
     if (rv != APR_SUCCESS) {
-        apr_pool_destroy(link->pool);
-        link->pool = NULL;
+        apr_pool_destroy(pool);
+        return rv;
     }
-    return rv;
+    link->next = line->links;
+    line->links = link;
+    line->link = link;
+    line->opened = apr_time_now();
+    return APR_SUCCESS;
 }
 
-/* Another link in place of one that has failed; those that nobody waits on are closed. */
-static apr_status_t renew_link(dth_socache_line_t *line)
+/* Those that nobody waits on are closed: how many are left. */
+static int close_links(dth_socache_line_t *line)
 {
-    for (int i = 0; i < LINKS; i++) {
-        link_t *link = &line->links[i];
+    int count = 0;
 
-        if (link->pool && link->asked == 0) {
+    for (link_t **at = &line->links; *at;) {
+        link_t *link = *at;
+
+        if (link->asked == 0) {
+            *at = link->next;
             apr_pool_destroy(link->pool);
-            link->pool = NULL;
         }
-        if (!link->pool) {
-            line->link = link;
+        else {
+            at = &link->next;
+            count++;
         }
     }
-    return line->link->pool ? APR_EBUSY : open_link(line, line->link);
+    return count;
+}
+
+/*
+ * Another link in place of one that has failed. What nobody answers on may last for ever, even when
+ * the server is back: so there is always another one some day.
+ */
+static apr_status_t renew_link(dth_socache_line_t *line)
+{
+    const int stuck = close_links(line);
+    const apr_time_t since = apr_time_now() - line->opened;
+
+    line->link = NULL;
+    return stuck >= LINKS && since >= 0 && since < PAUSE ? APR_EBUSY : open_link(line);
 }
 
 /* --- asking --- */
@@ -209,7 +232,7 @@ static apr_status_t take_link(dth_socache_line_t *line, link_t **link)
     if (now < line->rests && line->rests <= now + DTH_SOCACHE_LINE_REST) {
         return APR_EBUSY;
     }
-    if (line->failed) {
+    if (line->failed || !line->link) {
         line->rests = now + DTH_SOCACHE_LINE_REST; /* the others go on without an answer */
         rv = renew_link(line);
     }
