@@ -15,7 +15,9 @@
 #define IDLE_MAX apr_time_from_sec(60) /* a connection idle for longer is closed */
 #define PAUSE apr_time_from_sec(1)     /* without connecting, after that failed */
 #define ATTEMPTS 5                     /* at work that fails at once */
-#define QUICK apr_time_from_sec(2)     /* what took longer until it failed is not done again */
+#define LEFT_MAX 32                    /* more connections that hang come by and by only */
+#define LEFT_PAUSE apr_time_from_sec(10)
+#define QUICK apr_time_from_sec(2) /* what took longer until it failed is not done again */
 
 struct dt_db_t {
     dt_db_kind_t kind;
@@ -26,6 +28,9 @@ struct dt_db_t {
     dt_db_log_t *log;
     void *log_baton;
     apr_reslist_t *conns;  /* dt_conn_t *; NULL before start */
+    dt_left_t *left;       /* connections on which nothing was answered in time */
+    apr_uint32_t age;      /* grows then: those that are older are not used again */
+    apr_uint32_t left_at;  /* as refusing */
     apr_uint32_t ready;    /* whether the tables are known to be there */
     apr_uint32_t refusing; /* 0: not; else since when, in milliseconds modulo 2^32, made odd */
 };
@@ -98,7 +103,7 @@ static apr_status_t conn_create(void **resource, void *params, apr_pool_t *list_
         return rv;
     }
     apr_allocator_owner_set(allocator, pool);
-    *resource = dt_conn_create(pool, db->kind, db->driver, db->params);
+    *resource = dt_conn_create(pool, db->kind, db->driver, db->params, db->left);
     return APR_SUCCESS;
 }
 
@@ -135,6 +140,10 @@ apr_status_t dt_db_start(dt_db_t *db, apr_pool_t *pchild)
         return rv;
     }
     apr_pool_tag(pool, "dt_db");
+    rv = dt_left_create(pool, &db->left);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
     rv = apr_reslist_create(&conns, 0, 0, db->max_connections, IDLE_MAX, conn_create, conn_destroy,
                             db, pool);
     if (rv != APR_SUCCESS) {
@@ -190,26 +199,45 @@ static apr_uint32_t milliseconds_now(void)
     return (apr_uint32_t)apr_time_as_msec(apr_time_now()) | 1;
 }
 
+static bool is_over(apr_uint32_t since, apr_uint32_t now, apr_interval_time_t pause)
+{
+    return now - since >= (apr_uint32_t)apr_time_as_msec(pause);
+}
+
+/* Each connection that hangs costs a thread, until it ends. */
+static bool too_many_hang(dt_db_t *db, apr_uint32_t now)
+{
+    return dt_left_count(db->left) >= LEFT_MAX &&
+           !is_over(apr_atomic_read32(&db->left_at), now, LEFT_PAUSE);
+}
+
 /* Of those who come after a pause, the one who begins the next pause may connect. */
 static bool may_connect(dt_db_t *db)
 {
     const apr_uint32_t since = apr_atomic_read32(&db->refusing);
     const apr_uint32_t now = milliseconds_now();
 
+    if (too_many_hang(db, now)) {
+        return false;
+    }
     if (!since) {
         return true;
     }
-    return now - since >= (apr_uint32_t)apr_time_as_msec(PAUSE) &&
-           apr_atomic_cas32(&db->refusing, now, since) == since;
+    return is_over(since, now, PAUSE) && apr_atomic_cas32(&db->refusing, now, since) == since;
 }
 
 static apr_status_t connect_to(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn)
 {
+    const apr_uint32_t age = apr_atomic_read32(&db->age);
     apr_status_t rv;
 
-    if (conn->pool) {
+    if (conn->link && conn->age != age) {
+        dt_conn_close(conn);
+    }
+    if (conn->link) {
         return APR_SUCCESS;
     }
+    conn->age = age;
     if (!may_connect(db)) {
         return APR_ECONNREFUSED; /* told by whoever tried */
     }
@@ -234,6 +262,13 @@ static apr_status_t make_ready(dt_db_t *db, const dt_call_t *call, dt_conn_t *co
     return rv;
 }
 
+/* What is kept beside it goes the same way, and may hang as well. */
+static void note_hung(dt_db_t *db)
+{
+    apr_atomic_set32(&db->left_at, milliseconds_now());
+    apr_atomic_inc32(&db->age);
+}
+
 /* A connection is kept only when nothing failed on it: then nobody has to find out what state it is
  * in. Perhaps the tables are gone, too, so they are looked at again. */
 static apr_status_t attempt(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn, dt_db_work_t *work,
@@ -242,8 +277,12 @@ static apr_status_t attempt(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn,
     apr_status_t rv;
 
     conn->failed = false;
+    conn->hung = false;
     conn->trouble = NULL;
     rv = connect_to(db, call, conn);
+    if (conn->hung) {
+        note_hung(db);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -253,6 +292,9 @@ static apr_status_t attempt(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn,
     }
     if (conn->failed) {
         apr_atomic_set32(&db->ready, 0);
+    }
+    if (conn->hung) {
+        note_hung(db);
     }
     if (conn->failed || conn->in_transaction) {
         dt_conn_close(conn);
@@ -283,8 +325,8 @@ static apr_status_t run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, 
     conn = resource;
     began = apr_time_now();
     rv = attempt(db, call, conn, work, baton);
-    for (int i = 1;
-         i < ATTEMPTS && conn->failed && rv != APR_ECONNREFUSED && apr_time_now() - began < QUICK;
+    for (int i = 1; i < ATTEMPTS && conn->failed && !conn->hung && rv != APR_ECONNREFUSED &&
+                    apr_time_now() - began < QUICK;
          i++) {
         rv = attempt(db, call, conn, work, baton);
     }

@@ -5,7 +5,6 @@
 #include "provider/db_trouble.h"
 
 #include <apr_file_io.h>
-#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -51,7 +50,10 @@ static const char *const greetings[DT_DB_KINDS][4] = {
 /* BEGIN alone would make SQLite refuse a second writer when it is too late to wait for it. */
 static const char *const begin[DT_DB_KINDS] = {"BEGIN IMMEDIATE", "BEGIN", "START TRANSACTION"};
 
-/* --- opening --- */
+/* libpq keeps its own connect_timeout, for each of the hosts it is given. */
+static const int patience_connecting[DT_DB_KINDS] = {10, 10, 3};
+
+/* --- making --- */
 
 static bool is_uri(const char *params)
 {
@@ -70,7 +72,7 @@ const char *dt_conn_params(apr_pool_t *pool, dt_db_kind_t kind, const char *para
 }
 
 dt_conn_t *dt_conn_create(apr_pool_t *home, dt_db_kind_t kind, const apr_dbd_driver_t *driver,
-                          const char *params)
+                          const char *params, dt_left_t *left)
 {
     dt_conn_t *conn = apr_pcalloc(home, sizeof(*conn));
 
@@ -78,6 +80,8 @@ dt_conn_t *dt_conn_create(apr_pool_t *home, dt_db_kind_t kind, const apr_dbd_dri
     conn->driver = driver;
     conn->params = params;
     conn->home = home;
+    conn->left = left;
+    conn->patience = DT_CONN_PATIENCE;
     return conn;
 }
 
@@ -102,13 +106,105 @@ static void make_private(const char *path, apr_pool_t *pool)
     apr_file_remove(made, pool);
 }
 
-static apr_status_t disconnect(void *baton)
-{
-    dt_conn_t *conn = baton;
+/* --- asking --- */
 
-    apr_dbd_close(conn->driver, conn->handle);
-    return APR_SUCCESS;
+static apr_status_t fail(dt_conn_t *conn, const dt_call_t *call, const char *said,
+                         const char *const *values, int count)
+{
+    conn->failed = true;
+    conn->trouble = dt_db_trouble(call->pool, said, values, count);
+    return APR_EGENERAL;
 }
+
+/* Whatever has no answer in time is left as it is, and so is its thread. */
+static apr_status_t ask(dt_conn_t *conn, const dt_link_order_t *order, dt_link_answer_t *answer)
+{
+    const apr_status_t rv = dt_link_ask(conn->link, order, answer);
+
+    if (rv == APR_TIMEUP) {
+        conn->link = NULL;
+        conn->in_transaction = false;
+        conn->hung = true;
+        conn->failed = true;
+        conn->trouble = "no answer in time";
+    }
+    return rv;
+}
+
+static apr_status_t ask_prepared(dt_conn_t *conn, const dt_call_t *call, dt_link_verb_t verb,
+                                 const dt_sql_t *sql, const char *const *args,
+                                 dt_link_answer_t *answer)
+{
+    const dt_link_order_t order = {verb, sql->text, sql->name, args, conn->patience};
+    apr_status_t rv;
+
+    *answer = (dt_link_answer_t){.error = NULL};
+    if (!conn->link) {
+        return APR_EINVAL;
+    }
+    rv = ask(conn, &order, answer);
+    return answer->error ? fail(conn, call, answer->error, args, dt_link_args(sql->text)) : rv;
+}
+
+apr_status_t dt_conn_execute(dt_conn_t *conn, const dt_call_t *call, const dt_sql_t *sql,
+                             const char *const *args, int *changed)
+{
+    dt_link_answer_t answer;
+    const apr_status_t rv = ask_prepared(conn, call, DT_LINK_EXECUTE, sql, args, &answer);
+
+    if (changed) {
+        *changed = answer.changed;
+    }
+    return rv;
+}
+
+apr_status_t dt_conn_select(dt_conn_t *conn, const dt_call_t *call, const dt_sql_t *sql,
+                            const char *const *args, dt_db_row_t *row, void *baton)
+{
+    dt_link_answer_t answer;
+    const apr_status_t rv = ask_prepared(conn, call, DT_LINK_SELECT, sql, args, &answer);
+    bool more = rv == APR_SUCCESS;
+
+    for (int i = 0; more && i < answer.rows; i++) {
+        const char **columns = apr_palloc(call->pool, (size_t)answer.columns * sizeof(*columns));
+
+        for (int j = 0; j < answer.columns; j++) {
+            columns[j] = apr_pstrdup(call->pool, answer.values[i * answer.columns + j]);
+        }
+        more = row(baton, columns, answer.columns);
+    }
+    if (conn->link) {
+        dt_link_forget(conn->link);
+    }
+    return rv;
+}
+
+/* As a select: where a statement returns a row that nobody wants, apr_dbd_query would call it an
+ * error. */
+apr_status_t dt_conn_command(dt_conn_t *conn, const dt_call_t *call, const char *text,
+                             const char **value)
+{
+    const dt_link_order_t order = {DT_LINK_COMMAND, text, NULL, NULL, conn->patience};
+    dt_link_answer_t answer;
+    apr_status_t rv;
+
+    if (value) {
+        *value = NULL;
+    }
+    if (!conn->link) {
+        return APR_EINVAL;
+    }
+    rv = ask(conn, &order, &answer);
+    if (answer.error) {
+        return fail(conn, call, answer.error, NULL, 0);
+    }
+    if (value && answer.rows) {
+        *value = apr_pstrdup(call->pool, answer.values[0]);
+    }
+    return rv;
+}
+
+/* --- opening --- */
 
 static apr_status_t greet(dt_conn_t *conn, const dt_call_t *call)
 {
@@ -122,33 +218,40 @@ static apr_status_t greet(dt_conn_t *conn, const dt_call_t *call)
     return rv;
 }
 
+static apr_status_t connect_link(dt_conn_t *conn, const dt_call_t *call)
+{
+    const dt_link_order_t order = {.verb = DT_LINK_OPEN,
+                                   .text = conn->params,
+                                   .patience = apr_time_from_sec(patience_connecting[conn->kind])};
+    dt_link_answer_t answer;
+    apr_status_t rv = dt_link_create(conn->kind, conn->driver, conn->left, &conn->link);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = ask(conn, &order, &answer);
+    if (answer.error) {
+        conn->failed = true;
+        conn->trouble = dt_db_trouble_connecting(call->pool, answer.error);
+        dt_conn_close(conn);
+    }
+    return rv;
+}
+
 apr_status_t dt_conn_open(dt_conn_t *conn, const dt_call_t *call)
 {
-    const char *error = NULL;
-    apr_pool_t *pool = NULL;
     apr_status_t rv;
 
-    rv = apr_pool_create(&pool, conn->home);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    apr_pool_tag(pool, "dt_conn");
+    conn->hung = false;
     if (conn->kind == DT_DB_SQLITE3) {
-        make_private(conn->params, pool);
+        make_private(conn->params, call->pool);
     }
-    rv = apr_dbd_open_ex(conn->driver, pool, conn->params, &conn->handle, &error);
-    if (rv != APR_SUCCESS) {
-        conn->failed = true;
-        conn->trouble = dt_db_trouble_connecting(call->pool, error);
-        apr_pool_destroy(pool);
-        return rv;
+    rv = connect_link(conn, call);
+    if (rv == APR_SUCCESS) {
+        rv = greet(conn, call);
     }
-    /* The first cleanup is the last to run: the prepared statements go before the connection. */
-    apr_pool_cleanup_register(pool, conn, disconnect, apr_pool_cleanup_null);
-    conn->pool = pool;
-    conn->statements = apr_hash_make(pool);
-    rv = greet(conn, call);
-    for (int i = 0; rv != APR_SUCCESS && conn->kind == DT_DB_SQLITE3 && i < GREETINGS; i++) {
+    for (int i = 0; conn->link && rv != APR_SUCCESS && conn->kind == DT_DB_SQLITE3 && i < GREETINGS;
+         i++) {
         apr_sleep(GREETING_PAUSE);
         rv = greet(conn, call);
     }
@@ -160,197 +263,11 @@ apr_status_t dt_conn_open(dt_conn_t *conn, const dt_call_t *call)
 
 void dt_conn_close(dt_conn_t *conn)
 {
-    if (conn->pool) {
-        apr_pool_destroy(conn->pool);
+    if (conn->link) {
+        dt_link_close(conn->link);
     }
-    conn->pool = NULL;
-    conn->handle = NULL;
-    conn->statements = NULL;
+    conn->link = NULL;
     conn->in_transaction = false;
-}
-
-/* --- statements --- */
-
-static apr_status_t fail(dt_conn_t *conn, const dt_call_t *call, int error,
-                         const char *const *values, int count)
-{
-    conn->failed = true;
-    conn->trouble =
-        dt_db_trouble(call->pool, apr_dbd_error(conn->driver, conn->handle, error), values, count);
-    return APR_EGENERAL;
-}
-
-/* As apr_dbd counts them. */
-static int count_args(const char *text)
-{
-    int count = 0;
-
-    for (; *text; text++) {
-        if (*text == '%' && text[1]) {
-            count += apr_isalpha(text[1]) ? 1 : 0;
-            text++;
-        }
-    }
-    return count;
-}
-
-/* A statement and its arguments, ready to be executed. */
-typedef struct ready_t {
-    apr_dbd_prepared_t *statement;
-    int count;
-    const char *values[DT_DB_ARGS]; /* the drivers take no const pointers */
-} ready_t;
-
-static apr_status_t prepare(dt_conn_t *conn, const dt_call_t *call, const dt_sql_t *sql,
-                            const char *const *args, ready_t *ready)
-{
-    int error;
-
-    *ready = (ready_t){.count = count_args(sql->text)};
-    if (!conn->pool || ready->count > DT_DB_ARGS) {
-        return APR_EINVAL;
-    }
-    if (ready->count) {
-        memcpy(ready->values, args, (size_t)ready->count * sizeof(args[0]));
-    }
-    ready->statement = apr_hash_get(conn->statements, sql->text, APR_HASH_KEY_STRING);
-    if (ready->statement) {
-        return APR_SUCCESS;
-    }
-    error = apr_dbd_prepare(conn->driver, conn->pool, conn->handle, sql->text, sql->name,
-                            &ready->statement);
-    if (error) {
-        return fail(conn, call, error, ready->values, ready->count);
-    }
-    apr_hash_set(conn->statements, apr_pstrdup(conn->pool, sql->text), APR_HASH_KEY_STRING,
-                 ready->statement);
-    return APR_SUCCESS;
-}
-
-apr_status_t dt_conn_execute(dt_conn_t *conn, const dt_call_t *call, const dt_sql_t *sql,
-                             const char *const *args, int *changed)
-{
-    ready_t ready;
-    int rows = 0;
-    int error;
-    apr_status_t rv;
-
-    if (changed) {
-        *changed = 0;
-    }
-    rv = prepare(conn, call, sql, args, &ready);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    error = apr_dbd_pquery(conn->driver, call->pool, conn->handle, &rows, ready.statement,
-                           ready.count, ready.values);
-    if (error) {
-        return fail(conn, call, error, ready.values, ready.count);
-    }
-    if (changed) {
-        *changed = rows;
-    }
-    return APR_SUCCESS;
-}
-
-/* apr_dbd_get_entry cannot tell "" from NULL on PostgreSQL, this can. */
-static const char *column(const dt_conn_t *conn, apr_pool_t *pool, apr_dbd_row_t *row, int at)
-{
-    const char *text = NULL;
-
-    if (apr_dbd_datum_get(conn->driver, row, at, APR_DBD_TYPE_STRING, (void *)&text) !=
-        APR_SUCCESS) {
-        return NULL;
-    }
-    return apr_pstrdup(pool, text);
-}
-
-/* Rows are asked for by number, which every driver understands in the same way. */
-static apr_status_t read_rows(dt_conn_t *conn, const dt_call_t *call, apr_pool_t *scratch,
-                              apr_dbd_results_t *results, dt_db_row_t *row, void *baton)
-{
-    const int count = apr_dbd_num_cols(conn->driver, results);
-    const int rows = apr_dbd_num_tuples(conn->driver, results);
-    apr_dbd_row_t *at = NULL;
-
-    for (int i = 1; i <= rows; i++) {
-        const char **columns = apr_pcalloc(call->pool, (size_t)count * sizeof(*columns));
-
-        if (apr_dbd_get_row(conn->driver, scratch, results, &at, i)) {
-            return fail(conn, call, 0, NULL, 0);
-        }
-        for (int j = 0; j < count; j++) {
-            columns[j] = column(conn, call->pool, at, j);
-        }
-        if (!row(baton, columns, count)) {
-            break;
-        }
-    }
-    return APR_SUCCESS;
-}
-
-apr_status_t dt_conn_select(dt_conn_t *conn, const dt_call_t *call, const dt_sql_t *sql,
-                            const char *const *args, dt_db_row_t *row, void *baton)
-{
-    apr_dbd_results_t *results = NULL;
-    apr_pool_t *scratch = NULL;
-    ready_t ready;
-    int error;
-    apr_status_t rv;
-
-    rv = prepare(conn, call, sql, args, &ready);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_pool_create(&scratch, call->pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    error = apr_dbd_pselect(conn->driver, scratch, conn->handle, &results, ready.statement, 1,
-                            ready.count, ready.values);
-    rv = error ? fail(conn, call, error, ready.values, ready.count)
-               : read_rows(conn, call, scratch, results, row, baton);
-    apr_pool_destroy(scratch); /* the result goes while the connection is still ours */
-    return rv;
-}
-
-static bool take_first(void *baton, const char *const *columns, int count)
-{
-    const char **value = baton;
-
-    *value = count > 0 ? columns[0] : NULL;
-    return false;
-}
-
-/* As a select: where a statement returns a row that nobody wants, apr_dbd_query would call it an
- * error. */
-apr_status_t dt_conn_command(dt_conn_t *conn, const dt_call_t *call, const char *text,
-                             const char **value)
-{
-    const char *unused = NULL;
-    const char **first = value ? value : &unused;
-    apr_dbd_results_t *results = NULL;
-    apr_pool_t *scratch = NULL;
-    int error;
-    apr_status_t rv;
-
-    *first = NULL;
-    if (!conn->pool) {
-        return APR_EINVAL;
-    }
-    rv = apr_pool_create(&scratch, call->pool);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    error = apr_dbd_select(conn->driver, scratch, conn->handle, &results, text, 1);
-    if (error) {
-        rv = fail(conn, call, error, NULL, 0);
-    }
-    else if (results) {
-        rv = read_rows(conn, call, scratch, results, take_first, (void *)first);
-    }
-    apr_pool_destroy(scratch);
-    return rv;
 }
 
 /* --- transactions: in SQL, because what apr_dbd keeps of one would commit it at a failure --- */
@@ -379,7 +296,7 @@ apr_status_t dt_conn_commit(dt_conn_t *conn, const dt_call_t *call)
 
 void dt_conn_abort(dt_conn_t *conn, const dt_call_t *call)
 {
-    if (conn->pool && conn->in_transaction &&
+    if (conn->link && conn->in_transaction &&
         dt_conn_command(conn, call, "ROLLBACK", NULL) == APR_SUCCESS) {
         conn->in_transaction = false;
     }

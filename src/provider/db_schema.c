@@ -283,10 +283,14 @@ apr_status_t dt_schema(dt_conn_t *conn, const dt_call_t *call)
     if (rv != APR_SUCCESS || version >= DT_SCHEMA_VERSION) {
         return rv;
     }
+    conn->patience = DT_CONN_PATIENCE_MIGRATING;
     rv = lock(conn, call);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (rv == APR_SUCCESS) {
+        rv = migrate(conn, call);
     }
-    rv = migrate(conn, call);
-    return rv == APR_SUCCESS ? unlock(conn, call) : rv;
+    if (rv == APR_SUCCESS) {
+        rv = unlock(conn, call);
+    }
+    conn->patience = DT_CONN_PATIENCE;
+    return rv;
 }

@@ -31,10 +31,12 @@ static const char *count_tables(world_t *world)
 {
     const apr_dbd_driver_t *driver = NULL;
     const char *count = NULL;
+    dt_left_t *left;
     dt_conn_t *conn;
 
     assert_int_equal(apr_dbd_get_driver(world->pool, "sqlite3", &driver), APR_SUCCESS);
-    conn = dt_conn_create(world->pool, DT_DB_SQLITE3, driver, world->config.params);
+    assert_int_equal(dt_left_create(world->pool, &left), APR_SUCCESS);
+    conn = dt_conn_create(world->pool, DT_DB_SQLITE3, driver, world->config.params, left);
     assert_int_equal(dt_conn_open(conn, &world->call), APR_SUCCESS);
     assert_int_equal(dt_conn_command(conn, &world->call,
                                      "SELECT COUNT(*) FROM sqlite_master "
