@@ -9,6 +9,7 @@
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
+#include <jansson.h>
 #include <string.h>
 
 #define NAME_MAX_LEN 63
@@ -165,6 +166,16 @@ static apr_status_t do_bound(void *baton, const dt_call_t *call, dt_conn_t *conn
     return select_rows(search, conn, on_bound);
 }
 
+/* SQLite keeps any bytes, but who is signed in has a name. jansson knows what is UTF-8. */
+static bool is_name(const char *text)
+{
+    json_t *made = has_value(text) ? json_string(text) : NULL;
+    const bool is = made != NULL;
+
+    json_decref(made);
+    return is;
+}
+
 /* Rows that were not read any more may be the same too. What is the same but has no key is nobody's
  * account, and yet makes another one doubtful. */
 static dt_found_t found_by(const search_t *search, dt_account_t *account)
@@ -172,7 +183,7 @@ static dt_found_t found_by(const search_t *search, dt_account_t *account)
     if (search->same > 1 || search->rows >= DT_ACCOUNTS_ROWS) {
         return DT_FOUND_SEVERAL;
     }
-    if (search->same == 0 || !has_value(search->account->key)) {
+    if (search->same == 0 || !is_name(search->account->key)) {
         return DT_FOUND_NONE;
     }
     *account = *search->account;
