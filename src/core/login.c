@@ -260,7 +260,8 @@ static apr_status_t finish_ticket(finish_t *f)
     dt_slice_t token;
     apr_status_t rv;
 
-    used.finished = f->call->now;
+    /* By the clock of who issued it, if ours is behind: else that node would count no bounces. */
+    used.finished = f->call->now > used.issued ? f->call->now : used.issued;
     rv = dt_ticket_seal(f->login->keys, f->call, &used, &token);
     if (rv != APR_SUCCESS) {
         f->way->session = (dt_slice_t){0};

@@ -27,8 +27,9 @@
 #define BUCKETS (1 << 17)
 #define SLOTS 7
 
-/* Whatever is alive began after the base, even if the clock was a year ahead when it was set. */
-#define SET_BACK (APR_INT64_C(366) * 24 * 3600 * 1000)
+/* Whatever is alive began after the base, even if the clock was years ahead when it was set; and as
+ * long before the end of the table's time, if the clock was years behind. */
+#define SET_BACK ((apr_int64_t)(TIME_MAX / 2))
 
 typedef _Atomic(apr_uint64_t) word_t;
 

@@ -18,6 +18,7 @@
 #define RECORD_MAX (1 + DT_TICKET_NONCE + 2 * DT_RECORD_TIME + 1 + 1 + 3 + DT_RETURN_MAX)
 #define STATE_LEN 22 /* characters of base64url for a nonce */
 #define BOUNCE apr_time_from_sec(60)
+#define AHEAD apr_time_from_sec(15 * 60)
 
 static dt_slice_t nonce_of(const dt_ticket_t *ticket)
 {
@@ -35,12 +36,13 @@ static int held_in(const dt_tickets_t *tickets, int slot)
     return i;
 }
 
-/* Both ways: another node may have finished it, with a clock a little ahead. */
+/* Both ways: another node may have finished it, with a clock that is ahead, though not by so much
+ * that it would not have taken the ticket. */
 static bool is_bounce(const dt_ticket_t *ticket, apr_time_t now)
 {
     const apr_interval_time_t since = now - ticket->finished;
 
-    return ticket->finished > 0 && since <= BOUNCE && since >= -BOUNCE;
+    return ticket->finished > 0 && since <= BOUNCE && since >= -AHEAD;
 }
 
 /* By turn among those that are open, so that calls that see the same tickets still differ. What

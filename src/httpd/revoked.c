@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#define ASTRAY apr_time_from_sec(25 * 3600) /* by how much a clock may be wrong for a while */
 #define TELL apr_time_from_sec(3600)
 #define LINE 64 /* bytes that a processor reads at a time */
 
@@ -121,7 +122,7 @@ const char *dth_revoked_make(apr_pool_t *pconf, server_rec *s, const dth_provide
     mine->server = s;
     mine->longest = longest_life(made);
     mine->sources = apr_array_make(pconf, 2, sizeof(dth_source_t));
-    rv = find_shared(s, mine->longest, &kept);
+    rv = find_shared(s, mine->longest + ASTRAY, &kept);
     if (rv != APR_SUCCESS) {
         return apr_psprintf(pconf, "no shared memory for revocations: %pm", &rv);
     }
@@ -243,9 +244,10 @@ apr_interval_time_t dth_revoked_longest(const dth_site_t *site)
     return site->revoked->longest + DT_SESSION_AHEAD;
 }
 
+/* By a clock that is ahead it must not be over for those whose sessions live when it is right. */
 apr_time_t dth_revoked_end(const dth_site_t *site, apr_time_t now)
 {
-    return now + dth_revoked_longest(site);
+    return now + dth_revoked_longest(site) + ASTRAY;
 }
 
 bool dth_revoked_is_stale(const dth_site_t *site, const dt_session_t *session)

@@ -55,6 +55,32 @@ static void note_failure(dth_feed_t *feed)
     feed->failed = 1;
 }
 
+/* Whether the clock was set since the last reading, which was never so long ago. */
+static bool was_set(const dth_source_t *source, apr_time_t now)
+{
+    const apr_time_t read_at = source->feed->read_at;
+
+    return read_at != 0 && (now < read_at || now - read_at > DT_SESSION_AHEAD + source->poll);
+}
+
+/*
+ * By a clock that is behind, what others wrote was cut to its time, and by one that is ahead it was
+ * over. So when it is set all is read again, and nothing is deleted before it has gone well for a
+ * while: not after a start either, since nobody knows whether it is right then.
+ */
+static void mind_the_clock(const dth_source_t *source, apr_time_t now)
+{
+    const bool set = was_set(source, now);
+    dth_feed_t *feed = source->feed;
+
+    if (set) {
+        feed->after = feed->mark = 0;
+    }
+    if (set || feed->forgot_at == 0) {
+        feed->forgot_at = now;
+    }
+}
+
 static void read_source(const dth_revoked_t *revoked, const dth_source_t *source, apr_pool_t *pool,
                         apr_time_t now)
 {
@@ -65,6 +91,7 @@ static void read_source(const dth_revoked_t *revoked, const dth_source_t *source
     const char *trouble;
     apr_int64_t last;
 
+    mind_the_clock(source, now);
     /* First whether it is there, which is not told to the log each time. */
     if (dt_db_ready(source->db, pool, &trouble) != APR_SUCCESS ||
         memory->read_revocations(memory->plug.self, &call, feed->after, take, &reading, &last) !=

@@ -27,7 +27,7 @@ typedef struct dth_feed_t {
     dth_shared_t after;   /* the id behind which reading begins */
     dth_shared_t mark;    /* the next one of these */
     dth_shared_t marked_at;
-    dth_shared_t forgot_at; /* when rows that nobody needs were last deleted */
+    dth_shared_t forgot_at; /* when rows that nobody needs were deleted, or the clock was set */
 } dth_feed_t;
 
 /* In front of the table. */
