@@ -159,7 +159,7 @@ def test_a_key_file_that_is_too_short_stops_the_start_and_says_so(sim, build):
         (httpd.state / "key").write_text("short\n")
 
     said = refused(sites.protected(sim), build, prepare)
-    assert "DT0002: DingTalkStateDir" in said and "less than 32" in said
+    assert "DT0001: DingTalkStateDir" in said and "less than 32" in said
 
 
 def test_a_command_that_fails_gives_no_secret(sim, build, tmp_path):

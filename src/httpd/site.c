@@ -10,6 +10,7 @@
 #include "httpd/site_bind.h"
 #include "httpd/site_codes.h"
 #include "httpd/socache_start.h"
+#include "httpd/state.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -320,9 +321,12 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     if (wrong != NULL) {
         return wrong;
     }
+    conf->state_dir = ap_server_root_relative(p, conf->state_dir);
+    if (conf->keys == NULL && (wrong = dth_state_check(ptemp, conf->state_dir)) != NULL) {
+        return wrong;
+    }
     site->conf = conf;
     site->server = server_name(p, s);
-    conf->state_dir = ap_server_root_relative(p, conf->state_dir);
     site->path = conf->path;
     site->path_len = strlen(conf->path);
     if (conf->public_url != NULL) {

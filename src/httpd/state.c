@@ -129,6 +129,34 @@ static apr_status_t make_key(apr_pool_t *p, const char *path)
     return APR_STATUS_IS_EEXIST(rv) ? APR_SUCCESS : rv;
 }
 
+static const char *judge(apr_pool_t *p, const char *path, dt_slice_t key)
+{
+    return key.len >= DT_KEY_TEXT_MIN
+               ? NULL
+               : apr_psprintf(p,
+                              "the key %s has %" APR_SIZE_T_FMT " bytes, which is less than %d; "
+                              "without the file a new one is made, and everybody signs in again",
+                              path, key.len, DT_KEY_TEXT_MIN);
+}
+
+/* What is no directory the directive has refused. Whoever may not look there, as httpd -t of
+ * somebody else, finds nothing wrong. */
+const char *dth_state_check(apr_pool_t *p, const char *directory)
+{
+    const char *path = apr_pstrcat(p, directory, "/" KEY_FILE, NULL), *wrong = NULL;
+    apr_finfo_t info;
+    dt_slice_t key;
+
+    if (apr_stat(&info, path, APR_FINFO_LINK | APR_FINFO_TYPE, p) == APR_SUCCESS &&
+        info.filetype != APR_REG) {
+        wrong = apr_pstrcat(p, "the key ", path, " is no plain file", NULL);
+    }
+    else if (read_key(p, path, &key) == APR_SUCCESS) {
+        wrong = judge(p, path, key);
+    }
+    return wrong == NULL ? NULL : apr_pstrcat(p, "DingTalkStateDir: ", wrong, NULL);
+}
+
 const char *dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key)
 {
     const char *path = apr_pstrcat(p, directory, "/" KEY_FILE, NULL);
@@ -143,10 +171,5 @@ const char *dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key)
     if (rv != APR_SUCCESS) {
         return apr_psprintf(p, "the key %s cannot be used: %pm", path, &rv);
     }
-    return key->len >= DT_KEY_TEXT_MIN
-               ? NULL
-               : apr_psprintf(p,
-                              "the key %s has %" APR_SIZE_T_FMT " bytes, which is less than %d; "
-                              "without the file a new one is made, and everybody signs in again",
-                              path, key->len, DT_KEY_TEXT_MIN);
+    return judge(p, path, *key);
 }

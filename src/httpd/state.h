@@ -15,6 +15,13 @@
 apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory);
 
 /**
+ * Whether the key that is there can be used, as far as can be seen without changing anything: for
+ * httpd -t, which also runs before a restart.
+ * @return NULL, or what is wrong
+ */
+const char *dth_state_check(apr_pool_t *p, const char *directory);
+
+/**
  * The key in the state directory, made at first use: mode 0600, from the system's generator.
  * Two servers that start together end up with the same one. Post_config only.
  * @param key in p
