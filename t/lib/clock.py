@@ -2,19 +2,24 @@
 """A clock for httpd that a test moves at will, so that no test waits for hours to pass.
 
 A few lines of C, compiled when first needed and preloaded into httpd, add an offset to the time
-of day. The offset stands in a file that every process of httpd has mapped.
+of day. The offset stands in a file that every process of httpd has mapped. Who waits until a time
+of day waits as long as without it: the kernel's clock does not move.
 """
 
+import calendar
 import os
 import pathlib
 import shutil
 import struct
 import subprocess
 import tempfile
+import time
 
 SOURCE = r"""
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -68,11 +73,26 @@ time_t time(time_t *out)
     }
     return precise.tv_sec;
 }
+
+int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+                           const struct timespec *until)
+{
+    static int (*next)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    struct timespec kernels = *until;
+
+    if (!next) {
+        *(void **)&next = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+    }
+    kernels.tv_sec -= seconds();
+    return next(cond, mutex, &kernels);
+}
 """
+
+HOUR, DAY = 3600, 24 * 3600
 
 
 class Clock:
-    """Give it to Httpd(clock=…); advance() moves the time of that httpd forward."""
+    """Give it to Httpd(clock=…); advance() moves the time of that httpd, forward or back."""
 
     def __init__(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="dt-clock-"))
@@ -84,7 +104,7 @@ class Clock:
         self.library = self.folder / "clock.so"
         compiler = os.environ.get("CC") or shutil.which("cc") or "gcc"
         subprocess.run([*compiler.split(), "-shared", "-fPIC", "-O1", "-o", str(self.library),
-                        "-x", "c", "-"], input=SOURCE.encode(), check=True)
+                        "-x", "c", "-", "-ldl"], input=SOURCE.encode(), check=True)
 
     def _write(self):
         with open(self.file, "r+b" if self.file.exists() else "wb") as file:
@@ -94,6 +114,14 @@ class Clock:
         """Let this time pass at once."""
         self.offset += int(seconds + hours * 3600)
         self._write()
+
+    def now(self):
+        """The time of that httpd, in seconds."""
+        return time.time() + self.offset
+
+    def turn_to(self, *date):
+        """Set it to a year, a month, a day, an hour …, in UTC."""
+        self.advance(calendar.timegm((*date, *(0, 1, 1, 0, 0, 0)[len(date):])) - self.now())
 
     def environment(self, base):
         """What httpd's environment needs beside what is there."""

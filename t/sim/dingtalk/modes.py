@@ -115,6 +115,36 @@ async def close_half(hit: Hit) -> Any:
     return response
 
 
+async def stop(hit: Hit) -> Any:
+    """part (0.5): all headers, so much of the body, and then "then" (silence): or reset, or close.
+
+    more (0): so many bytes that Content-Length has too many.
+    """
+    reply = hit.answer()
+    transport = hit.request.transport
+    end = hit.param("then", "silence")
+
+    async def part() -> Any:
+        yield reply.body[:int(len(reply.body) * hit.param("part", 0.5))]
+        while end == "silence" and transport is not None and not transport.is_closing():
+            await asyncio.sleep(0.05)
+
+    response = await hit.stream(len(reply.body) + hit.param("more", 0), part(), reply.status)
+    if end == "silence" or transport is None:
+        return response
+    hit.hang_up(hard=end == "reset")
+    return response
+
+
+async def twice(hit: Hit) -> Any:
+    """key, value, last (false): the right answer, with this member before or behind its own."""
+    reply = hit.answer()
+    member = json.dumps({hit.param("key"): hit.param("value")}).encode()[1:-1]
+    inner = reply.body.strip()[1:-1]
+    reply.body = b"{" + b",".join((inner, member) if hit.param("last") else (member, inner)) + b"}"
+    return reply.send()
+
+
 async def drip(hit: Hit) -> Any:
     """interval (0.2): the right body, one byte every so many seconds."""
     reply = hit.answer()
@@ -221,5 +251,5 @@ async def huge(hit: Hit) -> Any:
 
 
 MODES: dict[str, Callable[[Hit], Awaitable[Any]]] = {mode.__name__: mode for mode in (
-    delay, reset, close, close_half, drip, status, errcode, code, busy, html_ban, ban_json,
-    not_json, wrong_type, empty, edit, huge)}
+    delay, reset, close, close_half, stop, twice, drip, status, errcode, code, busy, html_ban,
+    ban_json, not_json, wrong_type, empty, edit, huge)}
