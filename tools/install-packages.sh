@@ -20,7 +20,7 @@ packages() {
         postgresql mariadb-server sqlite3 slapd ldap-utils redis-server memcached \
         libaprutil1-dbd-pgsql libaprutil1-dbd-mysql libaprutil1-ldap ;;
     deb-bench) echo libapache2-mod-auth-openidc wrk ;;
-    deb-optional) echo python3-selenium chromium chromium-driver fonts-noto-cjk ;;
+    deb-optional) echo nodejs python3-selenium chromium chromium-driver fonts-noto-cjk ;;
     rpm-build) echo httpd httpd-devel apr-devel apr-util-devel libcurl-devel jansson-devel \
         openssl-devel openldap-devel autoconf automake libtool pkgconf-pkg-config make gcc \
         binutils diffutils findutils python3 ;;
@@ -31,7 +31,7 @@ packages() {
         python3-pytest-xdist python3-h2 postgresql-server mariadb-server sqlite openldap-servers \
         openldap-clients redis memcached apr-util-pgsql apr-util-mysql apr-util-ldap mod_ldap ;;
     rpm-bench) echo mod_auth_openidc ;;
-    rpm-optional) echo python3-selenium chromium chromedriver google-noto-sans-cjk-fonts ;;
+    rpm-optional) echo nodejs python3-selenium chromium chromedriver google-noto-sans-cjk-fonts ;;
     esac
 }
 
