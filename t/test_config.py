@@ -338,6 +338,8 @@ def test_every_directive_is_documented():
 def test_the_module_can_be_loaded_and_left_unused(build):
     with Httpd(config="", build=build) as httpd:
         httpd.graceful()
+        assert requests.get(httpd.origin + "/open/", timeout=10).status_code == 200
+        assert "auth_dingtalk:" not in "\n".join(httpd.log.lines())
 
 
 def test_two_starts_and_stops_leave_no_file_open_to_others(build, sim):

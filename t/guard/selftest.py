@@ -6,6 +6,7 @@ import pathlib
 import sys
 import tempfile
 
+import assertions
 import directives
 import exports
 import headings
@@ -18,6 +19,10 @@ import strings
 C = "/* SPDX-License-Identifier: Apache-2.0 */\n/* Idea of this file. */\n"
 PY = '# SPDX-License-Identifier: Apache-2.0\n"""Idea of this file."""\n'
 LONG = "\n".join(["int long_one(int a,", "             int b)", "{", *["    a++;"] * 99, "}", ""])
+UNIT_TEST = "static void a_test(void **state)\n{{\n    {};\n}}\n"
+X_TEST = "from lib import x\n\n\ndef test_x():\n    {}\n"
+Y_TEST = "from lib.y import Y\n\n\ndef test_y(made):\n    {}\n"
+MADE = "import pytest\n\n\n@pytest.fixture\ndef made():\n    assert 1 < 2\n    return len\n\n\n"
 
 GOOD = {
     "Makefile.am": "core = src/core/a.c \\\n\tsrc/provider/curl.c src/httpd/b.c\n"
@@ -32,8 +37,12 @@ GOOD = {
                      'int f(void)\n{\n    ap_log_rerror(X, DTNO(0001) "a (b");\n}\n',
     "src/httpd/config.def": C + "DIRECTIVE(DingTalkClientID, text)\n",
     "src/httpd/log.h": C + "#define DTNO(n) \"DT\" #n \": \"\n",
-    "t/unit/test_a.c": C,
-    "t/lib/x.py": PY,
+    "t/unit/test_a.c": C + UNIT_TEST.format("equals(1)"),
+    "t/unit/unit.h": C + "#define equals(n) \\\n    assert_true(n)\n",
+    "t/lib/x.py": PY + "def same(a):\n    assert a\n\n\ndef start(a):\n    return a\n",
+    "t/lib/y.py": PY + "from .x import same\n\n\nclass Y:\n    def holds(self):\n        same(1)\n",
+    "t/test_x.py": PY + X_TEST.format("x.same(1)"),
+    "t/test_y.py": PY + Y_TEST.format("Y().holds()"),
 }
 
 # guard, file, what is written there instead (None: no such file), what the complaint must say
@@ -69,6 +78,12 @@ BAD = [
     (headings, "runtests", "#!/bin/sh\nset -e\n", "runtests:1: the first line is no SPDX"),
     (strings, "src/core/a.c", C + "void f(void)\n{\n    strcpy(a, b);\n}\n", "src/core/a.c:5: strcpy"),
     (strings, "mod_auth_dingtalk.c", C + "x = alloca (3);\n", "dingtalk.c:3: alloca"),
+    (assertions, "t/test_x.py", PY + X_TEST.format("x.start(1)"), "t/test_x.py:6: test_x asserts no"),
+    (assertions, "t/test_x.py", PY + X_TEST.format("assert (1, 2)"), "test_x.py:6: test_x asserts no"),
+    (assertions, "t/test_y.py", PY + Y_TEST.format("Y()"), "t/test_y.py:6: test_y asserts nothing"),
+    (assertions, "t/test_y.py", PY + MADE + Y_TEST.format("made(1)"), "test_y asserts nothing"),
+    (assertions, "t/unit/test_a.c", C + UNIT_TEST.format("work(1)"), "test_a.c:3: a_test asserts no"),
+    (assertions, "t/unit/test_a.c", C, "t/unit/test_a.c: has no test"),
     (sources, "src/core/new.c", C, "src/core/new.c: not in Makefile.am"),
     (sources, "t/unit/test_new.c", C, "t/unit/test_new.c: not in Makefile.am"),
     (sources, "t/unit/test_a.c", None, "Makefile.am:3: there is no t/unit/test_a.c"),
@@ -105,7 +120,7 @@ def _complaints(guard, changes):
 def main():
     """Run all cases; exit status 1 when a guard is blind or sees ghosts."""
     failures = []
-    for guard in (layers, directives, lognumbers, sizes, headings, strings, sources):
+    for guard in (assertions, layers, directives, lognumbers, sizes, headings, strings, sources):
         said = _complaints(guard, {})
         if said:
             failures.append(f"{guard.__name__} complains about a good tree: {said}")
@@ -119,7 +134,7 @@ def main():
         failures.append("exports.exported does not read nm")
     for failure in failures:
         print(failure)
-    print(f"{len(BAD) + 9} cases, {len(failures)} failed")
+    print(f"{len(BAD) + 10} cases, {len(failures)} failed")
     sys.exit(1 if failures else 0)
 
 
