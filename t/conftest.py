@@ -19,6 +19,32 @@ from lib.httpd import Httpd  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 from lib.tls import Authority  # noqa: E402
 
+# The files that take longest, first: the end of a run is then short, for a file has one worker.
+LONG = ("bind_browser", "recheck", "event_members", "socache_trouble", "codes", "senders",
+        "database_trouble", "bind_page", "event_effects", "missed_events", "events", "browser",
+        "killed", "dingtalk_trouble", "two_nodes", "accounts_sql", "revocation", "autobind",
+        "restarts", "socache", "session")
+MARKS = ("plain: tells something of the module without sanitizers only",
+         "sanitized: tells something of a module with sanitizers only",
+         "smoke: runtests runs it with and without sanitizers")
+
+
+def pytest_configure(config):
+    """What runtests chooses tests by."""
+    for mark in MARKS:
+        config.addinivalue_line("markers", mark)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Long files first, and nothing that this module cannot show."""
+    rank = {f"test_{name}": number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+    useless = "plain" if Build().preload else "sanitized"
+    out = [item for item in items if item.get_closest_marker(useless)]
+    if out:
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in out]
+
 
 @pytest.fixture(scope="session")
 def build():
@@ -95,9 +121,13 @@ class Farm:
         return complaints
 
     def end(self):
-        """Stop everything."""
+        """Stop everything; what sanitizers complain about when the children end."""
+        complaints = []
         for httpd in self.all():
+            httpd.stop(remove=not httpd.reports)
+            complaints += httpd.log.audit_reports()
             httpd.stop(remove=True)
+        return complaints
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +135,8 @@ def farm(build):
     """The httpds of this test file."""
     farm = Farm(build)
     yield farm
-    farm.end()
+    complaints = farm.end()
+    assert not complaints, "\n".join(complaints)
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness itself: a declared line passes, an undeclared or missing one is noticed."""
 
+import pytest
+
+from lib import site as sites
 from lib.cookies import Jar
 from lib.errorlog import ErrorLog
+from lib.preload import Preload
 from lib.whatwg import _origin, origins
 from lib.wire import parse
 
@@ -45,6 +49,51 @@ def test_a_crash_cannot_be_declared(tmp_path):
     audited = log(tmp_path, line)
     audited.allow(".*")
     assert len(audited.audit()) == 1
+
+
+class Loser(Preload):
+    """Loses memory whenever the module opens something that is sealed."""
+
+    variable = "DT_TEST_LOSER"
+    source = r"""
+    #define _GNU_SOURCE
+    #include <dlfcn.h>
+    #include <stdlib.h>
+
+    static void *volatile lost;
+
+    int EVP_DecryptFinal_ex(void *context, unsigned char *out, int *len)
+    {
+        static int (*next)(void *, unsigned char *, int *);
+        if (!next) {
+            *(void **)&next = dlsym(RTLD_NEXT, "EVP_DecryptFinal_ex");
+        }
+        lost = malloc(7777);
+        lost = NULL;
+        return next(context, out, len);
+    }
+    """
+
+
+@pytest.mark.sanitized
+@pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
+def test_a_block_that_a_child_has_lost_is_a_complaint(serve, sim, visit, build, mpm):
+    loser = Loser(build, mode=0o711)
+    httpd = serve(sites.protected(sim), fresh=True, mpm=mpm, env=loser.environment)
+    assert visit(httpd).sign_in().status == 200
+    assert httpd.log.audit() == []
+    httpd.stop()
+    (complaint, *_) = httpd.log.audit()
+    assert "LeakSanitizer" in complaint and str(loser.library) in complaint
+    loser.remove()
+
+
+@pytest.mark.sanitized
+def test_a_child_that_has_lost_nothing_is_no_complaint(serve, sim, visit, mpm):
+    httpd = serve(sites.protected(sim), fresh=True, mpm=mpm)
+    assert visit(httpd).sign_in().status == 200
+    httpd.stop()
+    assert httpd.log.audit() == []
 
 
 def test_bytes_after_the_body_are_seen():

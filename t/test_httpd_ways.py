@@ -12,6 +12,8 @@ from lib import expect, site as sites
 from lib.h2client import H2Client
 from lib.wire import parse
 
+pytestmark = pytest.mark.smoke
+
 PROXY = ("proxy", "proxy_http")
 ECHO = ('<h1><!--#echo var="REMOTE_USER" --></h1>'
         '<!--#include virtual="/app/page.html" --><!--#include virtual="/app/cgi/env.cgi" -->')

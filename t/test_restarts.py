@@ -11,6 +11,8 @@ from lib import site as sites
 from lib.events import LEAVE, watched
 from lib.load import Load
 
+pytestmark = pytest.mark.smoke
+
 RESTARTS, WARM_UP = 100, 20
 PAUSE = 0.05  # between two restarts, and at every tenth until each client has come round
 KB_PER_RESTART = 8

@@ -10,6 +10,8 @@ import pytest
 from lib import expect, site as sites
 from lib.browser import Client
 
+pytestmark = pytest.mark.smoke
+
 
 @pytest.fixture
 def on_mpm(serve, sim, mpm):

@@ -4,10 +4,14 @@
 import concurrent.futures
 import re
 
+import pytest
+
 from lib import site as sites
 from lib.caches import (  # noqa: F401  (fixtures)
     Cache, cache, lasting, memcached, on_redis, redis, start, who)
 from lib.steps import copy_of, is_in, leave
+
+pytestmark = pytest.mark.smoke
 
 # -- sessions --------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ def portal(serve, sim, backend):
     return serve(config, modules=("proxy", "proxy_http"))
 
 
+@pytest.mark.smoke
 def test_a_person_opens_the_page_scans_and_reads_it(portal, sim, chromium, tmp_path):
     driver = chromium()
     driver.get(portal.origin + "/app/page.html?from=chat")
@@ -44,6 +45,7 @@ def test_a_strict_cookie_lets_people_in_although_dingtalk_is_another_site(serve,
     wait(driver, lambda d: sites.CANARY in text(d))
 
 
+@pytest.mark.smoke
 def test_the_application_greets_the_person_by_name(portal, chromium, tmp_path):
     driver = chromium()
     driver.get(portal.origin + "/whoami")

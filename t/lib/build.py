@@ -5,6 +5,8 @@ import json
 import os
 import pathlib
 
+from . import sanitizers
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
@@ -34,12 +36,6 @@ class Build:
                 return candidate
         raise FileNotFoundError("no t/build.json: run ./configure first or set DT_BUILD")
 
-    def environment(self):
-        """The environment httpd needs: with sanitizers, their libraries must be loaded first."""
-        if not self.preload:
-            return {}
-        return {
-            "LD_PRELOAD": self.preload,
-            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=0:use_sigaltstack=0",
-            "UBSAN_OPTIONS": "print_stacktrace=1",
-        }
+    def environment(self, reports=None):
+        """The environment httpd needs; reports: the folder for what sanitizers say."""
+        return sanitizers.environment(self.preload, reports) if self.preload else {}

@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 
+from . import leaks
 from .build import Build
 from .errorlog import ErrorLog
 from .site import write_documents
@@ -88,10 +89,15 @@ class Httpd:
         self.names = names
         self.clock = clock
         self.documents = self.folder / "documents"
-        self.log = ErrorLog(self.folder / "error_log")
+        self.reports = self.folder / "reports" if self.build.preload else None
+        self.log = ErrorLog(self.folder / "error_log", self.reports)
         self.port = None
         self.process = None
+        self.resumed = 0  # how often it had said so when it was started last
         write_documents(self.documents)
+        if self.reports:
+            self.reports.mkdir(exist_ok=True)
+            self.reports.chmod(0o777)
 
     # -- what tests say ------------------------------------------------------------------------
 
@@ -154,6 +160,8 @@ class Httpd:
         if os.getuid() == 0:
             user = unprivileged_user()
             lines += [f"User {user.pw_name}", f"Group {grp.getgrgid(user.pw_gid).gr_name}"]
+        if self.reports:
+            lines.append(f"CoreDumpDirectory {self.folder}")
         if "cgi" in self.modules and self.mpm != "prefork":
             lines.append(f"ScriptSock {self.folder}/cgisock")
         lines += ["<Directory />", "AllowOverride None", "</Directory>"]
@@ -179,9 +187,9 @@ class Httpd:
             text = text.replace(f"@{name}@", str(value))
         return text
 
-    def _environment(self):
+    def _environment(self, reports=None):
         base = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8",
-                **self.build.environment(), **self.env}
+                **self.build.environment(reports), **self.env}
         return {**base, **self.clock.environment(base)} if self.clock else base
 
     def configtest(self, config=None, *options):
@@ -213,11 +221,12 @@ class Httpd:
         conf.write_text(self.text(), encoding="utf-8")
         pid_file = self.folder / "pid"
         pid_file.unlink(missing_ok=True)
+        self.resumed = self._resumed()
         with open(self.folder / "stderr", "wb") as stderr:
             self.process = subprocess.Popen(
                 [self.build.httpd, "-d", str(self.folder), "-f", str(conf), "-DFOREGROUND"],
-                env=self._environment(), stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr,
-                start_new_session=True)  # prefork signals its whole process group
+                env=self._environment(self.reports), stdin=subprocess.DEVNULL, stdout=stderr,
+                stderr=stderr, start_new_session=True)  # prefork signals its whole process group
         end = time.monotonic() + 30
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -237,16 +246,24 @@ class Httpd:
         except OSError:
             return False
 
-    def _signal_and_wait(self, number, marker):
-        before = self.log.path.read_text("utf-8", "backslashreplace").count(marker)
-        self.process.send_signal(number)
+    def _resumed(self):
+        """How often httpd has said that it is ready."""
+        if not self.log.path.exists():
+            return 0
+        text = self.log.path.read_text("utf-8", "backslashreplace")
+        return text.count("resuming normal operations")
+
+    def _signal_and_wait(self, number):
         end = time.monotonic() + 20
+        while self._resumed() == self.resumed and time.monotonic() < end - 10:
+            time.sleep(0.01)  # it takes connections before it says so for the first time
+        before = self._resumed()
+        self.process.send_signal(number)
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise HttpdFailed("httpd ended instead of restarting:\n"
                                   + "\n".join(self.log.lines()))
-            now = self.log.path.read_text("utf-8", "backslashreplace").count(marker)
-            if now > before and self._answers():
+            if self._resumed() > before and self._answers():
                 return
             time.sleep(0.02)
         raise HttpdFailed("httpd did not come back after a restart")
@@ -254,7 +271,7 @@ class Httpd:
     def graceful(self):
         """Graceful restart; returns when the new generation is configured."""
         (self.folder / "httpd.conf").write_text(self.text(), encoding="utf-8")
-        self._signal_and_wait(signal.SIGUSR1, "resuming normal operations")
+        self._signal_and_wait(signal.SIGUSR1)
 
     def restart(self):
         """Stop and start on the same port: new processes, nothing in memory survives."""
@@ -268,8 +285,9 @@ class Httpd:
         connections under the hands of its own threads, and now and then one of them crashes.
         """
         if self.process is not None:
-            graceful = self.mpm == "event" and not remove
-            self.process.send_signal(signal.SIGWINCH if graceful else signal.SIGTERM)
+            if self.mpm == "event" and not remove:
+                self._end_children()
+            self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(15)
             except subprocess.TimeoutExpired:
@@ -278,6 +296,15 @@ class Httpd:
             self.process = None
         if remove and self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _end_children(self):
+        """By a graceful stop, after which the parent looks only once a second who is left."""
+        self.process.send_signal(signal.SIGWINCH)
+        end = time.monotonic() + 15
+        while self.process.poll() is None and leaks.children(self.process.pid):
+            if time.monotonic() > end:
+                return
+            time.sleep(0.01)
 
     def __enter__(self):
         return self.start()

@@ -14,7 +14,12 @@ MEMORY = "KB of memory"
 def children(pid):
     """The processes that a process started and that have not ended."""
     found = []
-    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        folders = [pathlib.Path("/proc", child) for child in
+                   pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # it is gone, or this kernel does not tell
+        folders = pathlib.Path("/proc").glob("[0-9]*")
+    for folder in folders:
         try:
             state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
         except (FileNotFoundError, ProcessLookupError):

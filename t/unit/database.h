@@ -220,6 +220,14 @@ static inline void lose_an_answer(world_t *world, const char *how, const char *t
 
 #define CROWD_MAX 100
 
+/* Under valgrind one thread works at a time: as many as the database's patience suffices for. */
+static inline int crowd_size(void)
+{
+    const char *slow = getenv("DT_VALGRIND");
+
+    return slow && strcmp(slow, "yes") == 0 ? CROWD_MAX / 5 : CROWD_MAX;
+}
+
 typedef struct member_t member_t;
 typedef void crowd_work_t(member_t *member);
 

@@ -202,7 +202,7 @@ static void a_connection_is_not_inherited_by_other_programs(void **state)
     assert_get(f, APR_SUCCESS);
     for (int fd = 0; fd < 256; fd++) {
         const int flags = fcntl(fd, F_GETFD);
-        struct sockaddr_storage peer;
+        struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
         socklen_t len = sizeof(peer);
 
         if (before[fd] || flags == -1 || getpeername(fd, (struct sockaddr *)&peer, &len) != 0) {

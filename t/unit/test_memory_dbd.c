@@ -192,8 +192,8 @@ static void of_a_hundred_who_claim_one_account_one_gets_it(void **state)
     world_t *world = *state;
     member_t members[CROWD_MAX];
 
-    assert_int_equal(crowd(world, CROWD_MAX, claim_one_account, members), 1);
-    for (int i = 0; i < CROWD_MAX; i++) {
+    assert_int_equal(crowd(world, crowd_size(), claim_one_account, members), 1);
+    for (int i = 0; i < crowd_size(); i++) {
         assert_int_equal(members[i].status, APR_SUCCESS);
     }
     assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_binding"), "1");
@@ -215,8 +215,8 @@ static void of_a_hundred_accounts_one_person_gets_one(void **state)
     world_t *world = *state;
     member_t members[CROWD_MAX];
 
-    assert_int_equal(crowd(world, CROWD_MAX, claim_an_account_each, members), 1);
-    for (int i = 0; i < CROWD_MAX; i++) {
+    assert_int_equal(crowd(world, crowd_size(), claim_an_account_each, members), 1);
+    for (int i = 0; i < crowd_size(); i++) {
         assert_int_equal(members[i].status, APR_SUCCESS);
     }
     assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_binding"), "1");

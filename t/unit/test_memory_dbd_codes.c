@@ -178,8 +178,8 @@ static void of_a_hundred_guesses_at_once_five_are_judged(void **state)
     member_t members[CROWD_MAX];
 
     add(world, ID, "zhangsan");
-    assert_int_equal(crowd(world, CROWD_MAX, guess, members), MAX);
-    for (int i = 0; i < CROWD_MAX; i++) {
+    assert_int_equal(crowd(world, crowd_size(), guess, members), MAX);
+    for (int i = 0; i < crowd_size(); i++) {
         assert_int_equal(members[i].status, APR_SUCCESS);
     }
 }
@@ -215,7 +215,7 @@ static void of_a_hundred_right_guesses_at_once_one_is_first(void **state)
     member_t members[CROWD_MAX];
 
     add(world, ID, "zhangsan");
-    assert_int_equal(crowd(world, CROWD_MAX, use_up, members), 1);
+    assert_int_equal(crowd(world, crowd_size(), use_up, members), 1);
 }
 
 /* --- limits --- */
