@@ -10,13 +10,13 @@ from collections import Counter
 
 from lib.httpd import unprivileged_user
 
-# An OPTIONS request for a static page comes here, and nothing else does. The symbol is exported by
-# httpd, so it is found without debug information; the dump is written before its first instruction.
-MARK = "ap_send_http_options"
+# Where a thread writes down what it has done since it last did, before the first instruction. The
+# thread that accepts comes to the one with a new connection, the one that answers to the other with
+# an OPTIONS request for a static page; no other thread does, mod_watchdog's least of all. httpd
+# exports both symbols, so they are found without debug information.
+MARKS = ("ap_unixd_accept", "ap_send_http_options")
 
-# A thread that reads no request, mod_watchdog's most of all, costs time but no request anything.
-SERVES = "ap_read_request"
-
+DUMP = re.compile(r"callgrind\.out\.(\d+)-\d+")
 HEADER = re.compile(r"^(events|summary|totals): (.*)$", re.MULTILINE)
 NAMED = re.compile(r"^cfn=\((\d+)\)(?: (.*))?\ncalls=(\d+)", re.MULTILINE)
 NAME = re.compile(r"^c?fn=\((\d+)\) (.*)$", re.MULTILINE)
@@ -52,23 +52,33 @@ class Callgrind:
         for old in self.folder.glob("callgrind.out*"):
             old.unlink()
         self.log = self.folder / "valgrind.log"
+        self.last = 0  # the number of the newest dump that was read
         self.command = self.folder / "httpd-under-callgrind"
         self.command.write_text(f"""#!/bin/sh
 exec '{self.valgrind}' --tool=callgrind --vgdb=no --log-file='{self.log}' \\
-    --callgrind-out-file='{self.folder}/callgrind.out' --dump-before={MARK} \\
-    --separate-threads=yes --collect-systime=yes '{httpd}' "$@" -X
+    --callgrind-out-file='{self.folder}/callgrind.out' \\
+    --separate-threads=yes --collect-systime=yes \\
+    {" ".join(f"--dump-before={name}" for name in MARKS)} '{httpd}' "$@" -X
 """, encoding="utf-8")
         self.command.chmod(0o755)
 
-    def counts(self, number):
-        """What was counted between the marks number - 1 and number; both from 1 on."""
+    def _dumps(self):
+        """What threads have written, in this order: dumps are numbered across all threads."""
+        return sorted((int(found.group(1)), path) for path in self.folder.iterdir()
+                      if (found := DUMP.fullmatch(path.name)))
+
+    def since_last(self):
+        """What was counted since this was last asked; a connection with OPTIONS has come before."""
+        dumps = self._dumps()
         events, calls = Counter(), Counter()
-        for path in self.folder.glob(f"callgrind.out.{number}-*"):
+        for number, path in dumps:
+            if number <= self.last:
+                continue
             text = path.read_text("utf-8", "backslashreplace")
-            if SERVES in text:
-                header = dict(HEADER.findall(text))
-                events.update(dict(zip(header["events"].split(), map(int, header["totals"].split()))))
-                calls.update(_calls(text))
+            header = dict(HEADER.findall(text))
+            events.update(dict(zip(header["events"].split(), map(int, header["totals"].split()))))
+            calls.update(_calls(text))
+        self.last = dumps[-1][0] if dumps else 0
         return Counts(events, calls)
 
     def remove(self):

@@ -5,13 +5,15 @@ import base64
 import contextlib
 import hashlib
 import pathlib
+import re
 import threading
 import time
+from collections import Counter
 from urllib.parse import urlencode
 
 import requests
 
-from instructions import CORP_ID, PAGE, PASSWORD
+from instructions import CORP_ID, KEEP_ALIVE, PAGE, PASSWORD
 from lib.binding import SQLITE, Store, start
 from lib.browser import Client
 from lib.databases import find_program
@@ -22,9 +24,9 @@ from lib.sim import Simulator
 from lib.site import protected
 
 HERE = pathlib.Path(__file__).resolve().parent
-COMMON = "MaxKeepAliveRequests 0\nKeepAliveTimeout 60\n"
 USER = "zhangsan"
 REVOKED = 100_000
+ALIKE = 5  # at most so many share an entry of the table: of 50 runs, one has such a pair
 PATIENCE = 20  # seconds until a table is as it should be
 STATUS = '''# mod_status costs each request nothing more than in the other cases
 ExtendedStatus Off
@@ -50,10 +52,10 @@ class Case:
         """The text below the basic configuration."""
         return ""
 
-    def httpd(self, mpm, build):
-        """An httpd for it, not started."""
+    def httpd(self, mpm, build, before=""):
+        """An httpd for it, not started; before: text above its configuration."""
         httpd = Httpd(mpm=mpm, build=build, log_level="error", dingtalk=self.dingtalk,
-                      modules=self.modules, config=COMMON + self.configuration())
+                      modules=self.modules, config=before + KEEP_ALIVE + self.configuration())
         digest = base64.b64encode(hashlib.sha1(PASSWORD.encode()).digest()).decode()
         (httpd.folder / "passwords").write_text(f"{USER}:{{SHA}}{digest}\n", encoding="utf-8")
         return httpd
@@ -66,7 +68,7 @@ class Case:
         return {}
 
     def calls(self):
-        """How often httpd has asked the provider so far, or None where there is none."""
+        """What httpd has asked the provider so far: name → times; None where there is none."""
         return None
 
 
@@ -143,7 +145,7 @@ class OpenID(Case):
 
     def calls(self):
         told = requests.get(self.surroundings.provider.ready["issuer"] + "/calls", timeout=20)
-        return sum(told.json().values())
+        return Counter(told.json())
 
 
 class DingTalk(Case):
@@ -176,7 +178,7 @@ class DingTalk(Case):
         return {"Cookie": f"{browser.session_name}={browser.session}"}
 
     def calls(self):
-        return len(self.surroundings.simulator.calls())
+        return Counter(call["call"] for call in self.surroundings.simulator.calls())
 
 
 class Revoked(DingTalk):
@@ -189,11 +191,17 @@ class Revoked(DingTalk):
         return (self.surroundings.revocations(), STATUS)
 
     def wait(self, httpd):
-        """Until the table has all of them: mod_status says how many."""
-        end = time.monotonic() + 3 * PATIENCE
+        """Until the table has all of them: mod_status says how many.
+
+        Nobody is answered before the table is read, and under valgrind that takes its time.
+        """
+        end = time.monotonic() + 6 * PATIENCE
+        told = "no answer"
         while time.monotonic() < end:
-            told = Client(httpd).navigate("/server-status?auto").text
-            if f"DingTalkRevocations: {REVOKED}" in told.splitlines():
+            with contextlib.suppress(TimeoutError):
+                told = Client(httpd).navigate("/server-status?auto").text
+            found = re.search(r"^DingTalkRevocations: (\d+)$", told, re.MULTILINE)
+            if found and int(found[1]) >= REVOKED - ALIKE:
                 return
             time.sleep(0.2)
         raise RuntimeError(f"the table of revocations does not fill:\n{told}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured from outside of an httpd that is running: rounds of wrk, and its memory."""
+"""What is measured from outside of an httpd that is running: rounds of wrk, and what it takes."""
 
 import json
 import pathlib
@@ -13,7 +13,9 @@ from lib.browser import Client
 from lib.site import CANARY
 
 SCRIPT = pathlib.Path(__file__).resolve().parent / "wrk.lua"
-MEMORY = re.compile(r"^(Pss|Private_Clean|Private_Dirty): +(\d+) kB$", re.MULTILINE)
+# In smaps: the access rights of a mapping with the lines below it; one of these lines.
+MAPPING = re.compile(r"^[0-9a-f]+-[0-9a-f]+ ([-rwxps]{4}) .*\n((?:[A-Z]\w*: .*\n)+)", re.MULTILINE)
+SIZE = re.compile(r"^(Rss|Pss|Private_Clean|Private_Dirty): +(\d+) kB$", re.MULTILINE)
 TOLERANCE = 0.02  # of the bytes per answer: wrk stops in the middle of one
 
 
@@ -46,16 +48,21 @@ def refused(httpd, status):
 
 
 def one_round(httpd, headers, seconds, clients):
-    """Requests per second, p50 and p99 in milliseconds; every answer must have been the page."""
+    """Requests per second, p50 and p99 in milliseconds, and what of a processor httpd had for each.
+
+    Every answer must have been the page.
+    """
     program = shutil.which("wrk")
     if program is None:
         raise FileNotFoundError("wrk not found: install wrk")
     size = size_of_page(httpd, headers)
     fields = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    before = processor_time(httpd)
     done = subprocess.run(
         [program, "-t1", f"-c{clients}", f"-d{seconds}s", "-s", str(SCRIPT), *fields,
          f"http://127.0.0.1:{httpd.port}{PAGE}"],
         capture_output=True, text=True, timeout=seconds + 20, check=True)
+    took = processor_time(httpd) - before
     said = json.loads(done.stdout.strip().splitlines()[-1])
     if said["failed"] or not said["requests"]:
         raise RuntimeError(f"wrk has had failures: {said}")
@@ -63,20 +70,40 @@ def one_round(httpd, headers, seconds, clients):
         raise RuntimeError(f"not every answer was the page of {size} bytes: {said}")
     size_of_page(httpd, headers)
     return {"per_second": said["requests"] / said["duration"] * 1e6,
-            "p50": said["p50"] / 1000, "p99": said["p99"] / 1000}
+            "p50": said["p50"] / 1000, "p99": said["p99"] / 1000,
+            "cpu": took / said["requests"] * 1e6}
+
+
+def children(httpd):
+    """The process ids of its children."""
+    father = httpd.process.pid
+    text = pathlib.Path(f"/proc/{father}/task/{father}/children").read_text("ascii")
+    return [int(child) for child in text.split()]
+
+
+def processor_time(httpd):
+    """Seconds that its children have had a processor, the kernel's work for them included."""
+    return sum(int(path.read_text("ascii").split()[0])
+               for child in children(httpd)
+               for path in pathlib.Path(f"/proc/{child}/task").glob("*/schedstat")) / 1e9
 
 
 def memory(httpd):
-    """Of all children, in KiB each: their proportional share (PSS), and what only they have."""
-    father = httpd.process.pid
-    children = pathlib.Path(f"/proc/{father}/task/{father}/children").read_text("ascii").split()
-    pss = private = 0
-    for child in children:
-        text = pathlib.Path(f"/proc/{child}/smaps_rollup").read_text("ascii")
-        for name, value in MEMORY.findall(text):
-            if name == "Pss":
-                pss += int(value)
+    """KiB of each child, on average, with all that httpd shares with children counted apart.
+
+    pss      the child's proportional share of everything
+    private  what nobody else has, shared memory left out: each further child takes that again
+    shared   of shared memory, what is in use: once for the whole httpd
+    """
+    found = {"pss": 0, "private": 0, "shared": 0}
+    family = children(httpd)
+    for child in family:
+        text = pathlib.Path(f"/proc/{child}/smaps").read_text("utf-8")
+        for access, body in MAPPING.findall(text):
+            sizes = {name: int(value) for name, value in SIZE.findall(body)}
+            found["pss"] += sizes["Pss"]
+            if access[3] == "s":
+                found["shared"] += sizes["Rss"]
             else:
-                private += int(value)
-    return {"children": len(children), "pss": pss / len(children),
-            "private": private / len(children)}
+                found["private"] += sizes["Private_Clean"] + sizes["Private_Dirty"]
+    return {"children": len(family), **{name: size / len(family) for name, size in found.items()}}
