@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints which share of the lines and branches of src/core and src/provider was executed.
 
-usage: coverage.py [--missing=PATH-PART] [--failed] BUILD-FOLDER
+usage: coverage.py [--missing=PATH-PART] [--any-share] [--failed] BUILD-FOLDER
 
 The folder was built by gcc with --coverage, and programs ran. The counters are read with gcc's own
 gcov. A branch that only the compiler made, for an exception, is none. An inline function of a
@@ -106,6 +106,7 @@ def main():
     """Print the table; exit status 1 below the limits."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--missing", metavar="PATH-PART")
+    parser.add_argument("--any-share", action="store_true", help="no share is asked for")
     parser.add_argument("--failed", action="store_true", help="a test failed: say FAIL")
     parser.add_argument("folder", type=pathlib.Path)
     options = parser.parse_args()
@@ -122,12 +123,14 @@ def main():
     for layer in LAYERS:
         total = total_of(files, f"{layer}/")
         print(row(f"all of {layer}", *total))
-        passed &= share(total.lines)[2] >= LINES and share(total.branches)[2] >= BRANCHES
+        passed &= options.any_share or (
+            share(total.lines)[2] >= LINES and share(total.branches)[2] >= BRANCHES)
     total = total_of(files, "")
     print(row("all", *total))
+    asked = f"; asked in each layer: {LINES:.0f} % and {BRANCHES:.0f} %"
     print(f"{'PASS' if passed else 'FAIL'}: lines {share(total.lines)[2]:.1f} %, branches "
-          f"{share(total.branches)[2]:.1f} %; asked in each layer: {LINES:.0f} % and "
-          f"{BRANCHES:.0f} %{', and a test failed' if options.failed else ''}")
+          f"{share(total.branches)[2]:.1f} %{'' if options.any_share else asked}"
+          f"{', and a test failed' if options.failed else ''}")
     sys.exit(0 if passed else 1)
 
 
