@@ -186,6 +186,7 @@ def start(httpd):
     return None
 
 
+@pytest.mark.plain  # AddressSanitizer does not start where writing fails
 @both
 @pytest.mark.parametrize("name", STARTS)
 def test_httpd_starts_on_a_broken_disk(build, sim, disk, name, with_accounts):

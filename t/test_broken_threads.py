@@ -187,6 +187,7 @@ def half(httpd, sim, name):
                     body=b"phone=139" + b"1" * 91)
 
 
+@pytest.mark.plain  # what is freed stays in AddressSanitizer's quarantine
 @pytest.mark.parametrize("name", SLOW)
 def test_a_thousand_that_send_half_are_given_up_and_who_is_signed_in_is_served(wide, sim, name):
     request = half(wide, sim, name)
@@ -200,6 +201,7 @@ def test_a_thousand_that_send_half_are_given_up_and_who_is_signed_in_is_served(w
     nothing_is_left(wide, before, sim)
 
 
+@pytest.mark.plain  # as above
 def test_a_thousand_that_read_no_answers_disturb_nobody(wide, sim):
     browser = Client(wide, sim)
     page = as_bytes(browser, "GET", "/dingtalk/callback?state=x&code=y")

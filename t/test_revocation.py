@@ -316,7 +316,7 @@ def test_live_sessions_go_on_without_the_database_and_the_log_says_so(postgres, 
                                   DingTalkDatabase=f'pgsql "{postgres.params}"'), fresh=True)
     browser = visit(httpd)
     browser.sign_in()
-    httpd.allow_log(r"DT0005: database")
+    httpd.allow_log(r"DT0005: database", "DT0007")
     httpd.expect_log("DT0052", "DT0053")
     postgres.kill()
     try:

@@ -263,6 +263,7 @@ def test_codes_that_failed_are_counted(binding, sim):
     with what_moves(binding) as found:
         bind.ask(PHONE)
     assert found == {"Codes-failed": 1}
+    binding.expect_log("DT0006")
 
 
 def test_a_code_that_arrives_after_its_answer_is_counted(binding, sim):

@@ -36,7 +36,11 @@ class Trap(socketserver.ThreadingTCPServer):
     request_queue_size = 100
 
     class Visit(socketserver.StreamRequestHandler):
-        """One connection, with or without TLS: coming is enough."""
+        """One connection, with or without TLS.
+
+        Whoever is led here says something at once. One that ends without a word is Chromium's own,
+        made ahead of time to its makers, who cannot be told from others by it.
+        """
 
         timeout = 5
 
@@ -45,8 +49,8 @@ class Trap(socketserver.ThreadingTCPServer):
             try:
                 head = self.request.recv(4096)
             except OSError:
-                head = b"a connection without a word"
-            if not MAKERS.search(head):
+                head = b""
+            if head and not MAKERS.search(head):
                 self.server.hits.append(head)
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n"
                              b"Connection: close\r\n\r\ntrap")
