@@ -14,7 +14,8 @@
 #define BEHIND_ROWS 1000             /* the same, when nobody knows since when rows are there */
 #define FORGET apr_time_from_sec(600)
 #define NAP apr_time_from_msec(10)
-#define POLLS 10 /* without success before an administrator is told */
+#define SOON apr_time_from_sec(1) /* a new file that all children open at once is ready by then */
+#define POLLS 10                  /* without success before an administrator is told */
 
 typedef struct reading_t {
     const dth_revoked_t *revoked;
@@ -207,13 +208,17 @@ void dth_revoked_load(const dth_revoked_t *revoked, apr_pool_t *pchild)
     }
     for (int i = 0; i < revoked->sources->nelts; i++) {
         const dth_source_t *source = &APR_ARRAY_IDX(revoked->sources, i, const dth_source_t);
+        const apr_time_t soon = apr_time_now() + SOON;
         dth_feed_t *feed = source->feed;
 
         if (feed->read_at == 0) {
             poll_source(revoked, source, pool);
         }
-        while (feed->read_at == 0 && !feed->failed && apr_time_now() < end) {
+        while (feed->read_at == 0 && apr_time_now() < (feed->failed ? soon : end)) {
             apr_sleep(NAP); /* another child reads them, unless it was killed */
+            if (feed->failed) {
+                feed->due = 0;
+            }
             poll_source(revoked, source, pool);
         }
         if (feed->read_at == 0) {
