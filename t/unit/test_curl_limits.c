@@ -368,6 +368,7 @@ static void a_self_signed_certificate_is_refused_before_anything_is_sent(void **
     dt_http_response_t response;
 
     f->server.tls = self_signed();
+    f->limits.connect_timeout = f->limits.total_timeout = apr_time_from_sec(60); /* for valgrind */
     request.url =
         apr_psprintf(f->pool, "https://127.0.0.1:%d/?access_token=SECRET", f->server.port);
     client_start(f);
