@@ -85,7 +85,7 @@ static apr_status_t fetch(const void *baton, const dt_call_t *call, const char *
 
 static int setup_with(void **state, apr_interval_time_t patience, int max_patient)
 {
-    const dt_apptoken_limits_t limits = {patience, max_patient, HURRY};
+    dt_apptoken_limits_t limits;
     apr_pool_t *pool;
     fixture_t *f;
 
@@ -95,6 +95,10 @@ static int setup_with(void **state, apr_interval_time_t patience, int max_patien
     assert_int_equal(apr_pool_create(&f->pchild, pool), APR_SUCCESS);
     apr_thread_mutex_create(&f->dingtalk.lock, APR_THREAD_MUTEX_DEFAULT, pool);
     apr_thread_cond_create(&f->dingtalk.changed, pool);
+    memset(&limits, 0, sizeof(limits)); /* its padding, too: remembers() looks everywhere */
+    limits.patience = patience;
+    limits.max_patient = max_patient;
+    limits.hurry = HURRY;
     f->dingtalk.lifetime = 2 * HOUR;
     f->dingtalk.result = dt_result(DT_WHY_SIGNED_IN, NULL);
     assert_int_equal(dt_apptoken_create(pool, &limits, &f->tokens), APR_SUCCESS);
