@@ -205,9 +205,14 @@ class MariaDB(DatabaseServer):
             f"CREATE DATABASE IF NOT EXISTS {NAME};\n"
             f"CREATE USER IF NOT EXISTS '{NAME}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
             f"GRANT ALL ON {NAME}.* TO '{NAME}'@'127.0.0.1';\n", encoding="utf-8")
-        _run(self._as_user([find_program("mariadb-install-db"), "--no-defaults",
-                            f"--datadir={self.data}", "--skip-test-db", "--skip-name-resolve",
-                            "--auth-root-authentication-method=normal"]))
+        command = self._as_user([find_program("mariadb-install-db"), "--no-defaults",
+                                 f"--datadir={self.data}", "--skip-test-db", "--skip-name-resolve",
+                                 "--auth-root-authentication-method=normal"])
+        try:
+            _run(command)
+        except DatabaseFailed:  # Debian's script does so now and then while others run beside it
+            shutil.rmtree(self.data, ignore_errors=True)
+            _run(command)
 
     def _command(self):
         log = ["--log-bin=binlog", "--server-id=1"] if self.binary_log else ["--skip-log-bin"]
