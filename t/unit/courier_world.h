@@ -10,8 +10,8 @@
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 
-#define ANSWER_AFTER apr_time_from_msec(60)
-#define SLOW apr_time_from_msec(500)
+#define ANSWER_AFTER apr_time_from_msec(300) /* long enough for a thread under valgrind */
+#define SLOW apr_time_from_sec(2)
 #define SLACK apr_time_from_msec(300) /* of a busy machine */
 
 /* A sender that takes its time, and ends as it is told. */
