@@ -16,7 +16,8 @@
 
 #define THREADS 8 /* of a link: an answer takes less than a millisecond */
 #define LINKS 4   /* all but the last wait for answers that may never come; more by and by only */
-#define PAUSE apr_time_from_sec(10) /* before each that is too many */
+#define PAUSE apr_time_from_sec(10) /* before the first that is too many */
+#define DOUBLED 8                   /* times at most */
 
 #if APR_HAS_THREADS
 
@@ -162,11 +163,13 @@ static int close_links(dth_socache_line_t *line)
  */
 static apr_status_t renew_link(dth_socache_line_t *line)
 {
-    const int stuck = close_links(line);
+    const int stuck = close_links(line), many = stuck - LINKS;
     const apr_time_t since = apr_time_now() - line->opened;
+    /* Each costs threads, so the pauses double: they are no longer than the trouble has been. */
+    const apr_interval_time_t pause = many < 0 ? 0 : PAUSE << (many < DOUBLED ? many : DOUBLED);
 
     line->link = NULL;
-    return stuck >= LINKS && since >= 0 && since < PAUSE ? APR_EBUSY : open_link(line);
+    return since >= 0 && since < pause ? APR_EBUSY : open_link(line);
 }
 
 /* --- asking --- */

@@ -17,6 +17,7 @@
 #define ATTEMPTS 5                     /* at work that fails at once */
 #define LEFT_MAX 32                    /* more connections that hang come by and by only */
 #define LEFT_PAUSE apr_time_from_sec(10)
+#define LEFT_DOUBLED 8             /* times at most */
 #define QUICK apr_time_from_sec(2) /* what took longer until it failed is not done again */
 
 struct dt_db_t {
@@ -204,11 +205,15 @@ static bool is_over(apr_uint32_t since, apr_uint32_t now, apr_interval_time_t pa
     return now - since >= (apr_uint32_t)apr_time_as_msec(pause);
 }
 
-/* Each connection that hangs costs a thread, until it ends. */
+/* Each connection that hangs costs a thread, until it ends. So the pauses double with each set of
+ * them: they are no longer than the trouble has been. */
 static bool too_many_hang(dt_db_t *db, apr_uint32_t now)
 {
-    return dt_left_count(db->left) >= LEFT_MAX &&
-           !is_over(apr_atomic_read32(&db->left_at), now, LEFT_PAUSE);
+    const int many = dt_left_count(db->left) - LEFT_MAX;
+    const int sets = many / db->max_connections;
+
+    return many >= 0 && !is_over(apr_atomic_read32(&db->left_at), now,
+                                 LEFT_PAUSE << (sets < LEFT_DOUBLED ? sets : LEFT_DOUBLED));
 }
 
 /* Of those who come after a pause, the one who begins the next pause may connect. */
