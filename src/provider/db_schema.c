@@ -151,17 +151,18 @@ typedef struct way_t {
     const char *lock;     /* or NULL */
     const char *locked;   /* what lock answers; NULL: anything */
     const char *unlock;   /* or NULL */
+    bool twice;           /* a connection learns by a failure that others have changed the tables */
 } way_t;
 
 static const way_t ways[DT_DB_KINDS] = {
     {"SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = 'dingtalk_schema'", true,
-     NULL, NULL, NULL},
+     NULL, NULL, NULL, true},
     {"SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass('dingtalk_schema')", true,
-     "SELECT pg_advisory_xact_lock(7310868729571177325)", NULL, NULL},
+     "SELECT pg_advisory_xact_lock(7310868729571177325)", NULL, NULL, false},
     {"SELECT COUNT(*) FROM information_schema.tables "
      "WHERE table_schema = DATABASE() AND table_name = 'dingtalk_schema'",
      false, "SELECT GET_LOCK(CONCAT('dingtalk.', MD5(DATABASE())), 10)", "1",
-     "SELECT RELEASE_LOCK(CONCAT('dingtalk.', MD5(DATABASE())))"},
+     "SELECT RELEASE_LOCK(CONCAT('dingtalk.', MD5(DATABASE())))", false},
 };
 
 /* 0: there is nothing yet. */
@@ -274,8 +275,7 @@ static apr_status_t unlock(dt_conn_t *conn, const dt_call_t *call)
     return rv == APR_SUCCESS && way->transaction ? dt_conn_commit(conn, call) : rv;
 }
 
-/* After a failure the connection is closed by whoever had it opened, and the lock goes with it. */
-apr_status_t dt_schema(dt_conn_t *conn, const dt_call_t *call)
+static apr_status_t bring_up_to_date(dt_conn_t *conn, const dt_call_t *call)
 {
     int version;
     apr_status_t rv = read_version(conn, call, &version);
@@ -292,5 +292,19 @@ apr_status_t dt_schema(dt_conn_t *conn, const dt_call_t *call)
         rv = unlock(conn, call);
     }
     conn->patience = DT_CONN_PATIENCE;
+    return rv;
+}
+
+/* After a failure the connection is closed by whoever had it opened, and the lock goes with it. */
+apr_status_t dt_schema(dt_conn_t *conn, const dt_call_t *call)
+{
+    apr_status_t rv = bring_up_to_date(conn, call);
+
+    if (rv != APR_SUCCESS && ways[conn->kind].twice) {
+        dt_conn_abort(conn, call);
+        conn->failed = false;
+        conn->trouble = NULL;
+        rv = bring_up_to_date(conn, call);
+    }
     return rv;
 }

@@ -193,6 +193,27 @@ static void several_threads_make_the_tables_once(void **state)
     assert_string_equal(value_of(world, "SELECT COUNT(*) FROM dingtalk_schema"), "1");
 }
 
+/* As another node does that begins a moment later. */
+static apr_status_t change_behind(void *baton, const dt_call_t *call, dt_conn_t *conn)
+{
+    const apr_status_t before = dt_schema(conn, call);
+
+    if (before != APR_SUCCESS || change(baton, "CREATE TABLE behind (id INTEGER)") != 0) {
+        return APR_EGENERAL;
+    }
+    return dt_schema(conn, call);
+}
+
+static void a_connection_goes_on_when_another_has_changed_the_tables(void **state)
+{
+    world_t *world = *state;
+    world_t *twin = world_twin(world);
+
+    assert_int_equal(dt_db_run(world->db, &world->call, change_behind, twin), APR_SUCCESS);
+    assert_int_equal(world->troubles, 0);
+    world_disconnect(twin);
+}
+
 /* As one does who changes the tables right now. */
 static apr_status_t hold_lock(void *baton, const dt_call_t *call, dt_conn_t *conn)
 {
@@ -247,6 +268,7 @@ int main(void)
         WITH_WORLD(several_processes_change_version_1_once),
         WITH_WORLD(who_dies_on_the_way_to_a_version_is_followed_by_others),
         WITH_WORLD(several_threads_make_the_tables_once),
+        WITH_WORLD(a_connection_goes_on_when_another_has_changed_the_tables),
         WITH_WORLD(who_comes_while_the_tables_are_changed_waits),
     };
 
