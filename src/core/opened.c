@@ -51,10 +51,14 @@ bool dt_opened_recall(const dt_opened_t *opened, int kind, apr_uint64_t keyring,
                       dt_slice_t token, apr_pool_t *pool, dt_slice_t *plain)
 {
     const entry_t *entry = &opened->entries[kind];
-    const char *known = entry->room + entry->host_len;
+    const char *known;
 
     if (token.len == 0 || token.len != entry->token_len || host.len != entry->host_len ||
-        keyring != entry->keyring || !same(token.data, known, token.len) ||
+        keyring != entry->keyring) {
+        return false;
+    }
+    known = entry->room + host.len;
+    if (!same(token.data, known, token.len) ||
         (host.len > 0 && memcmp(host.data, entry->room, host.len) != 0)) {
         return false;
     }
