@@ -7,8 +7,8 @@
 #include <apr_strings.h>
 #include <stdlib.h>
 
-#define PAGE 5000 /* rows of one question: bounds the memory of a start after a busy day */
-#define PAGE_TEXT "5000"
+#define PAGE 500 /* rows of one question: bounds the memory of a start after a busy day */
+#define PAGE_TEXT "500"
 
 static const dt_sql_t insert_row = {
     "dt_revoke",

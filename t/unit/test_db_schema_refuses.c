@@ -5,7 +5,7 @@
 #include "provider/db_conn.h"
 #include "provider/db_schema.h"
 
-#define GREETING 4 /* calls: to open, and what is said on every new connection */
+#define GREETING 5 /* calls: to open, and what is said on every new connection */
 
 static apr_status_t ready(world_t *world)
 {
