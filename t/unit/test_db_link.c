@@ -1,57 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of provider/db_link: a driver answers from a thread, and nobody waits for it too long. */
-#include "database.h"
+#include "hanging_driver.h"
 
 #include "provider/db_link.h"
 
-#include <apr_thread_cond.h>
-#include <dlfcn.h>
-
 #define PATIENCE apr_time_from_sec(20)
 #define SHORT apr_time_from_msec(50)
-
-/* --- a driver that hangs when it is told to --- */
-
-static apr_thread_mutex_t *lock;
-static apr_thread_cond_t *opened;
-static bool closed; /* the gate that select and close go through */
-
-static void pass(void)
-{
-    apr_thread_mutex_lock(lock);
-    while (closed) {
-        apr_thread_cond_wait(opened, lock);
-    }
-    apr_thread_mutex_unlock(lock);
-}
-
-static void set_gate(bool is_closed)
-{
-    apr_thread_mutex_lock(lock);
-    closed = is_closed;
-    apr_thread_cond_broadcast(opened);
-    apr_thread_mutex_unlock(lock);
-}
-
-/* The linker finds these before the library's own. */
-int apr_dbd_select(const apr_dbd_driver_t *driver, apr_pool_t *pool, apr_dbd_t *handle,
-                   apr_dbd_results_t **results, const char *statement, int random)
-{
-    __typeof__(apr_dbd_select) *real =
-        (__typeof__(apr_dbd_select) *)dlsym(RTLD_NEXT, "apr_dbd_select");
-
-    pass();
-    return real(driver, pool, handle, results, statement, random);
-}
-
-apr_status_t apr_dbd_close(const apr_dbd_driver_t *driver, apr_dbd_t *handle)
-{
-    __typeof__(apr_dbd_close) *real =
-        (__typeof__(apr_dbd_close) *)dlsym(RTLD_NEXT, "apr_dbd_close");
-
-    pass();
-    return real(driver, handle);
-}
 
 /* --- a world --- */
 
@@ -78,9 +32,7 @@ static int set_up(void **state)
     dt_link_answer_t answer;
 
     desk->pool = pool;
-    apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pool);
-    apr_thread_cond_create(&opened, pool);
-    closed = false;
+    make_gate(pool);
     assert_int_equal(apr_dbd_init(pool), APR_SUCCESS);
     assert_int_equal(apr_dbd_get_driver(pool, "sqlite3", &driver), APR_SUCCESS);
     assert_int_equal(dt_left_create(pool, &desk->left), APR_SUCCESS);
