@@ -30,8 +30,8 @@ static const char *const greetings[DT_DB_KINDS][5] = {
      * a transaction of this very process, which then cannot go on. So it waits only as long as a
      * single statement of another process takes; then it tries again itself, without the lock. With
      * WAL readers and the one writer do not wait for each other, and synchronous=NORMAL keeps the
-     * file sound whatever happens; only when power fails may the last moments be missing. The system
-     * keeps the file in memory: a quarter of a MiB for each connection of its own is enough.
+     * file sound whatever happens; only when power fails may the last moments be missing. A cache
+     * of a quarter of a MiB is enough, as the system keeps the file in memory.
      */
     {"PRAGMA busy_timeout = 10", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL",
      "PRAGMA cache_size = -256"},
