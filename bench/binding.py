@@ -12,7 +12,6 @@ import contextlib
 import functools
 import json
 import pathlib
-import signal
 import statistics
 import sys
 import time
@@ -20,6 +19,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "t"))
 
 from lib.binding import POSTGRES, SQLITE, MARIADB, Store, at_once, crowd, start  # noqa: E402
+from lib.bounded import end_within  # noqa: E402
 from lib.browser import Client  # noqa: E402
 from lib.build import Build  # noqa: E402
 from lib.databases import DatabaseFailed  # noqa: E402
@@ -120,12 +120,6 @@ def report(found, options):
               f"{spent / row['milliseconds']:>13.1%}")
 
 
-def out_of_time(number, _frame):
-    """Ends the run from wherever it is; what was started is stopped on the way out."""
-    raise TimeoutError(f"took longer than {SECONDS} seconds" if number == signal.SIGALRM
-                       else "stopped by a signal")
-
-
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -146,9 +140,7 @@ def arguments():
 def main():
     """Measure and print."""
     options = arguments()
-    for number in (signal.SIGALRM, signal.SIGTERM):
-        signal.signal(number, out_of_time)
-    signal.alarm(SECONDS)
+    end_within(SECONDS)
     try:
         with contextlib.ExitStack() as stack:
             simulator = stack.enter_context(Simulator())

@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import pathlib
-import signal
 import socket
 import sys
 import time
@@ -22,6 +21,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "t"))
 
 from callgrind import Callgrind  # noqa: E402
+from lib.bounded import end_within  # noqa: E402
 from lib.browser import NAVIGATE, USER_AGENT, Client  # noqa: E402
 from lib.build import Build  # noqa: E402
 from lib.httpd import Httpd, HttpdFailed  # noqa: E402
@@ -208,12 +208,6 @@ def verdict(found):
             "pass": added["instructions"] < LIMIT and max(others) <= 0}
 
 
-def out_of_time(number, _frame):
-    """Ends the run from wherever it is; what was started is stopped on the way out."""
-    raise TimeoutError(f"took longer than {SECONDS} seconds" if number == signal.SIGALRM
-                       else "stopped by a signal")
-
-
 def arguments():
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -234,9 +228,7 @@ def arguments():
 def main():
     """Measure, print, and exit with 1 when the limit is broken."""
     options = arguments()
-    for number in (signal.SIGALRM, signal.SIGTERM):
-        signal.signal(number, out_of_time)
-    signal.alarm(SECONDS)
+    end_within(SECONDS)
     cases = ("bare", CHECKED) if options.check else CASES
     try:
         with contextlib.ExitStack() as stack:
