@@ -221,3 +221,13 @@ def test_two_directories_may_answer_differently(serve, sim):
     httpd = serve(config)
     assert Client(httpd, sim).navigate("/app/").status == 302
     assert Client(httpd, sim).navigate("/other/").status == 401
+
+
+def test_what_an_outer_place_says_holds_inside_until_it_is_said_anew(serve, sim):
+    config = "\n".join([
+        sites.application(sim), sites.location("/app", "DingTalkUnauthenticated 401"),
+        sites.location("/app/other", "DingTalkExport none"),
+        sites.location("/app/anew", "DingTalkUnauthenticated login")])
+    httpd = serve(config)
+    assert Client(httpd, sim).navigate("/app/other/").status == 401
+    assert Client(httpd, sim).navigate("/app/anew/").status == 302
