@@ -28,7 +28,7 @@ from lib.httpd import Httpd, HttpdFailed  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 from lib.site import CANARY, location, protected  # noqa: E402
 
-LIMIT = 8500
+LIMIT = 7800
 PAGE = "/app/page.html"
 SECONDS = 240  # for everything; a busy machine may need them
 WARM = 50      # requests before anything is counted: pools and caches are as they stay

@@ -208,9 +208,14 @@ void *dth_config_merge_server(apr_pool_t *p, void *base, void *add)
 /* Without the loop, as this one runs for requests: three numbers. */
 void *dth_config_merge_dir(apr_pool_t *p, void *base, void *add)
 {
-    dth_dir_t *conf = apr_palloc(p, sizeof(*conf));
+    static const dth_dir_t nothing;
     const dth_dir_t *old = base, *new = add;
+    dth_dir_t *conf;
 
+    if (memcmp(old, &nothing, sizeof(nothing)) == 0) { /* twice in most requests */
+        return add;
+    }
+    conf = apr_palloc(p, sizeof(*conf));
 #define DTH_SERVER_MERGE(member)
 #define DTH_SENDER_MERGE(member)
 #define DTH_DIR_MERGE(member) conf->member = new->member != 0 ? new->member : old->member;

@@ -10,6 +10,16 @@
  * between those of two headers. Neither is in a value of ours. */
 #define BETWEEN ";,"
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+static bool is_between(char c)
+{
+    return c == ';' || c == ',' || is_blank(c);
+}
+
 /* Keep the value if the cookie at name is one of ours; too many are still ours, just not looked at.
  * A later session cookie has a shorter Path or is older; a later ticket is newer. */
 static bool keep(request_rec *r, dth_req_t *req, dt_slice_t name, dt_slice_t value)
@@ -46,7 +56,7 @@ static bool take_one(request_rec *r, dth_req_t *req, const char *text, apr_size_
     const char *equals = memchr(text, '=', len);
     dt_slice_t name, value;
 
-    while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t')) {
+    while (len > 0 && is_blank(text[len - 1])) {
         len--;
     }
     if (equals == NULL || equals >= text + len) {
@@ -67,9 +77,13 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
         return;
     }
     while (*at != '\0') {
-        const char *start = at + strspn(at, BETWEEN " \t");
-        apr_size_t len = strcspn(start, BETWEEN);
+        const char *start = at;
+        apr_size_t len;
 
+        while (is_between(*start)) {
+            start++;
+        }
+        len = strcspn(start, BETWEEN);
         at = start + len;
         if (!take_one(r, req, start, len)) {
             continue;
@@ -82,7 +96,9 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
             end += start - rest;
         }
         rest = at + (*at != '\0'); /* its separator goes too */
-        rest += strspn(rest, " \t");
+        while (is_blank(*rest)) {
+            rest++;
+        }
     }
     if (rest == header) {
         return; /* none of them is ours */
@@ -97,7 +113,7 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
     }
     memcpy(end, rest, strlen(rest));
     end += strlen(rest);
-    while (end > kept && strchr(BETWEEN " \t", end[-1]) != NULL) {
+    while (end > kept && is_between(end[-1])) {
         end--; /* what stood before the last one of ours */
     }
     *end = '\0';

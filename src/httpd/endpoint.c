@@ -47,12 +47,15 @@ static const dth_endpoint_t not_found = {.answer = answer_not_found};
 /* The endpoint at an address, or NULL when the address is not ours. */
 static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
 {
-    const char *name;
+    const char *name = uri, *path = site->path;
 
-    if (strncmp(uri, site->path, site->path_len) != 0) {
+    while (*path != '\0' && *name == *path) { /* mostly over at the second letter */
+        name++;
+        path++;
+    }
+    if (*path != '\0') {
         return NULL;
     }
-    name = uri + site->path_len;
     if (*name != '\0' && *name != '/') {
         return NULL;
     }

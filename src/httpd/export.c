@@ -60,20 +60,26 @@ static void scrub_connection(request_rec *r)
     }
 }
 
+/* The name of a header that only we may set; NULL when there is none. */
+static const char *find_ours(const apr_table_t *headers)
+{
+    const apr_array_header_t *all = apr_table_elts(headers);
+    const apr_table_entry_t *header = (const apr_table_entry_t *)all->elts;
+
+    for (const apr_table_entry_t *end = header + all->nelts; header < end; header++) {
+        if (is_ours(header->key)) {
+            return header->key;
+        }
+    }
+    return NULL;
+}
+
 void dth_export_scrub(request_rec *r)
 {
-    const apr_array_header_t *headers = apr_table_elts(r->headers_in);
-    int i = 0;
+    const char *name;
 
-    while (i < headers->nelts) {
-        const char *name = APR_ARRAY_IDX(headers, i, apr_table_entry_t).key;
-
-        if (is_ours(name)) {
-            apr_table_unset(r->headers_in, name); /* moves the rest up: look here again */
-        }
-        else {
-            i++;
-        }
+    while ((name = find_ours(r->headers_in)) != NULL) {
+        apr_table_unset(r->headers_in, name);
     }
     scrub_connection(r);
 }
@@ -119,24 +125,24 @@ static put_variable_t *variable_putter(const apr_table_t *env)
 }
 
 /* One value as this directory wants its headers; NULL when it cannot be a header at all. */
-static const char *encode(apr_pool_t *pool, int encoding, dt_slice_t value)
+static const char *encode(apr_pool_t *pool, int encoding, const char *value)
 {
     switch (encoding) {
     case DTH_ENCODE_BASE64URL:
-        return dt_base64url(pool, value).data;
+        return dt_base64url(pool, dt_slice(value)).data;
     case DTH_ENCODE_RAW:
-        for (apr_size_t i = 0; i < value.len; i++) {
-            if (apr_iscntrl(value.data[i])) {
+        for (const char *c = value; *c != '\0'; c++) {
+            if (apr_iscntrl(*c)) {
                 return NULL;
             }
         }
-        return value.data;
+        return value;
     default:
-        return dt_percent_header(pool, value.data);
+        return dt_percent_header(pool, value);
     }
 }
 
-static void set_header(const sink_t *sink, const char *name, dt_slice_t value)
+static void set_header(const sink_t *sink, const char *name, const char *value)
 {
     const char *text = encode(sink->r->pool, sink->encoding, value);
 
@@ -145,11 +151,11 @@ static void set_header(const sink_t *sink, const char *name, dt_slice_t value)
     }
 }
 
-/* Values are C strings that live as long as the request. */
-static void put(const sink_t *sink, const dth_export_name_t *name, dt_slice_t value)
+/* Values live as long as the request. */
+static void put(const sink_t *sink, const dth_export_name_t *name, const char *value)
 {
     if (sink->put_variable != NULL) {
-        sink->put_variable(sink->r->subprocess_env, name->variable, value.data);
+        sink->put_variable(sink->r->subprocess_env, name->variable, value);
     }
     if (sink->headers) {
         set_header(sink, name->header, value);
@@ -174,7 +180,7 @@ static void put_attributes(const sink_t *sink, const dth_site_t *site, dt_slice_
             }
         }
         if (name->attribute != NULL) {
-            put(sink, name, attribute.value);
+            put(sink, name, attribute.value.data);
             next = name + 1;
         }
     }
@@ -186,12 +192,12 @@ static void put_all(const sink_t *sink, const dth_req_t *req)
     static const dth_export_name_t user_id = {"userid", "DINGTALK_USERID", "X-DingTalk-Userid"};
     static const dth_export_name_t union_id = {"unionid", "DINGTALK_UNIONID", "X-DingTalk-Unionid"};
 
-    put(sink, &corp_id, dt_slice(req->site->app.corp_id));
-    put(sink, &user_id, req->session.user_id);
-    put(sink, &union_id, req->session.union_id);
+    put(sink, &corp_id, req->site->app.corp_id);
+    put(sink, &user_id, req->session.user_id.data);
+    put(sink, &union_id, req->session.union_id.data);
     put_attributes(sink, req->site, req->session.attributes);
     if (sink->headers) {
-        set_header(sink, "X-Remote-User", req->session.user);
+        set_header(sink, "X-Remote-User", req->session.user.data);
     }
 }
 

@@ -45,14 +45,15 @@ int dth_request_begin(request_rec *r)
     req->site = site;
     req->secure = is_secure(r, site);
     ap_set_module_config(r->request_config, &auth_dingtalk_module, req);
+    dth_cookie_take(r, req); /* first: where that leaves no Cookie, there is less to search */
     dth_export_scrub(r);
-    dth_cookie_take(r, req);
     return DECLINED;
 }
 
 request_rec *dth_request_initial(request_rec *r)
 {
-    while (!ap_is_initial_req(r)) {
+    /* What ap_is_initial_req looks at: this is asked for many times in a request. */
+    while (r->main != NULL || r->prev != NULL) {
         r = r->main != NULL ? r->main : r->prev;
     }
     return r;

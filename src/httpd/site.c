@@ -328,7 +328,6 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     site->conf = conf;
     site->server = server_name(p, s);
     site->path = conf->path;
-    site->path_len = strlen(conf->path);
     if (conf->public_url != NULL) {
         dt_url_origin(p, conf->public_url, &site->origin, NULL);
     }

@@ -55,7 +55,6 @@ typedef struct dth_site_t {
     dt_subject_t corp;        /* as that table knows it */
     bool user_is_account;     /* REMOTE_USER is the account's key */
     const char *path;         /* DingTalkPath */
-    apr_size_t path_len;
     const dth_export_name_t *exports; /* of DingTalkAttributes, up to a NULL attribute */
     dt_origin_t origin;               /* DingTalkPublicURL; text is NULL when the request decides */
     const char *login_origin;         /* of DingTalk's page, which a form of ours may end up at */
