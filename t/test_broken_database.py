@@ -28,7 +28,7 @@ FAULTS = {
     "slow": WORKS, "refused": DOWN, "reset": DOWN, "cut": DOWN, "half": DOWN, "silent": DOWN,
     "unreachable": DOWN, "garbage": DOWN,
 }
-FILE_FAULTS = {"locked": DOWN, "deleted": EMPTY, "garbage": DOWN}
+FILE_FAULTS = {"locked": DOWN, "deleted": EMPTY, "garbage": DOWN, "read-only": DOWN}
 HOW = {"slow": {"delay": 0.05}, "cut": {"after": 5}, "half": {"after": 5}}
 TABLE = ([(kind, fault, row) for kind in (POSTGRES, MARIADB) for fault, row in FAULTS.items()]
          + [(SQLITE, fault, row) for fault, row in FILE_FAULTS.items()])

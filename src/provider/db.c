@@ -301,7 +301,7 @@ static apr_status_t attempt(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn,
     if (conn->hung) {
         note_hung(db);
     }
-    if (conn->failed || conn->in_transaction) {
+    if (conn->failed || conn->in_transaction || conn->once) {
         dt_conn_close(conn);
     }
     return conn->failed && rv == APR_SUCCESS ? APR_EGENERAL : rv;

@@ -6,7 +6,9 @@
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * The administrator's come later, and libpq takes the last. keepalives and tcp_user_timeout end a
@@ -106,6 +108,24 @@ static void make_private(const char *path, apr_pool_t *pool)
     apr_file_close(file);
     (void)apr_file_link(made, path);
     apr_file_remove(made, pool);
+}
+
+/* What SQLite may not write it reads, and so do all connections to the file that a process opens as
+ * long as one of these is open, whatever the file's permissions are by then. */
+static bool may_be_read_only(const dt_conn_t *conn, const dt_call_t *call)
+{
+    static const char *const endings[] = {"", "-wal", "-shm"};
+    bool denied = false;
+
+    if (conn->kind != DT_DB_SQLITE3) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++) {
+        const char *path = apr_pstrcat(call->pool, conn->params, endings[i], NULL);
+
+        denied = denied || (access(path, W_OK) != 0 && errno != ENOENT);
+    }
+    return denied;
 }
 
 /* --- asking --- */
@@ -245,6 +265,7 @@ apr_status_t dt_conn_open(dt_conn_t *conn, const dt_call_t *call)
     apr_status_t rv;
 
     conn->hung = false;
+    conn->once = may_be_read_only(conn, call); /* before, and after: it may change meanwhile */
     if (conn->kind == DT_DB_SQLITE3) {
         make_private(conn->params, call->pool);
     }
@@ -260,6 +281,7 @@ apr_status_t dt_conn_open(dt_conn_t *conn, const dt_call_t *call)
     if (rv != APR_SUCCESS) {
         dt_conn_close(conn);
     }
+    conn->once = conn->once || may_be_read_only(conn, call);
     return rv;
 }
 
