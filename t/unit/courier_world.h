@@ -8,19 +8,21 @@
 
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
+#include <apr_thread_pool.h>
 #include <apr_thread_proc.h>
+#include <dlfcn.h>
 
-#define ANSWER_AFTER apr_time_from_msec(300) /* long enough for a thread under valgrind */
-#define SLOW apr_time_from_sec(2)
-#define SLACK apr_time_from_msec(300) /* of a busy machine */
+#include <time.h>
 
-/* A sender that takes its time, and ends as it is told. */
+#define ANSWER_AFTER apr_time_from_sec(1)
+
+/* A sender that ends as it is told. */
 typedef struct fake_t {
     dt_sender_t sender;
     struct office_t *office;
     dt_sent_t sent;
     const char *detail;
-    apr_interval_time_t takes;
+    bool slow;    /* a message is on its way until the office lets it go */
     int messages; /* under lock, as all below */
     int together; /* on their way at the same time */
     int at_most;
@@ -41,13 +43,98 @@ typedef struct office_t {
     const char *detail;
     apr_interval_time_t took;
     bool gone; /* what the child had besides; under lock, as all below */
-    int late;  /* how often on_late was told */
+    apr_time_t now;
+    bool go;                    /* slow messages end */
+    int slow;                   /* how many messages a slow sender has */
+    apr_thread_pool_t *threads; /* the courier's */
+    int late;                   /* how often on_late was told */
     dt_sent_t late_sent;
     char late_detail[64];
     int ends[DT_SENT_TROUBLE + 1]; /* what became of messages */
 } office_t;
 
 static const dt_message_t message = {"+8613800138000", "86", "13800138000", "123456", "5", "0001"};
+
+/* --- time, which passes only while somebody sleeps: a busy machine decides about nothing --- */
+
+static office_t *open_one; /* of the test that runs */
+
+apr_time_t apr_time_now(void)
+{
+    apr_time_t now;
+
+    apr_thread_mutex_lock(open_one->lock);
+    now = open_one->now;
+    apr_thread_mutex_unlock(open_one->lock);
+    return now;
+}
+
+static inline void pause_for(int milliseconds)
+{
+    nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000L}, NULL);
+}
+
+apr_status_t apr_thread_pool_push(apr_thread_pool_t *threads, apr_thread_start_t run, void *data,
+                                  apr_byte_t priority, void *owner)
+{
+    __typeof__(apr_thread_pool_push) *real =
+        (__typeof__(apr_thread_pool_push) *)dlsym(RTLD_NEXT, "apr_thread_pool_push");
+
+    apr_thread_mutex_lock(open_one->lock);
+    open_one->threads = threads;
+    apr_thread_mutex_unlock(open_one->lock);
+    return real(threads, run, data, priority, owner);
+}
+
+/* Whether all messages but the slow ones are through. */
+static inline bool all_through(office_t *office)
+{
+    bool through;
+
+    apr_thread_mutex_lock(office->lock);
+    through = office->go || !office->threads;
+    if (!through) { /* in this order: no task goes back */
+        const apr_size_t waiting = apr_thread_pool_tasks_count(office->threads);
+        const apr_size_t running = apr_thread_pool_busy_count(office->threads);
+
+        through = waiting + running <= (apr_size_t)office->slow;
+    }
+    apr_thread_mutex_unlock(office->lock);
+    return through;
+}
+
+/* The courier's: who has asked sleeps until it is time to answer. */
+void apr_sleep(apr_interval_time_t time)
+{
+    while (!all_through(open_one)) {
+        pause_for(1);
+    }
+    apr_thread_mutex_lock(open_one->lock);
+    open_one->now += time;
+    apr_thread_mutex_unlock(open_one->lock);
+}
+
+static inline void be_slow(office_t *office)
+{
+    apr_thread_mutex_lock(office->lock);
+    office->slow++;
+    while (!office->go) {
+        apr_thread_cond_wait(office->told, office->lock);
+    }
+    apr_thread_mutex_unlock(office->lock);
+    pause_for(60); /* for whoever should wait for it, and does not */
+}
+
+/* Slow messages come to their end. */
+static inline void let_go(office_t *office)
+{
+    apr_thread_mutex_lock(office->lock);
+    office->go = true;
+    apr_thread_cond_broadcast(office->told);
+    apr_thread_mutex_unlock(office->lock);
+}
+
+/* --- senders, and what the courier tells --- */
 
 static inline dt_sent_t fake_send(void *self, const dt_call_t *call, const dt_message_t *sent,
                                   const char **detail)
@@ -60,7 +147,9 @@ static inline dt_sent_t fake_send(void *self, const dt_call_t *call, const dt_me
     fake->together++;
     fake->at_most = fake->together > fake->at_most ? fake->together : fake->at_most;
     apr_thread_mutex_unlock(office->lock);
-    apr_sleep(fake->takes);
+    if (fake->slow) {
+        be_slow(office);
+    }
     apr_thread_mutex_lock(office->lock);
     fake->together--;
     fake->alone = office->gone;
@@ -80,7 +169,16 @@ static inline void on_late(void *baton, dt_sent_t sent, const char *detail)
     office->late++;
     office->late_sent = sent;
     apr_cpystrn(office->late_detail, detail, sizeof(office->late_detail));
-    apr_thread_cond_signal(office->told);
+    apr_thread_cond_broadcast(office->told);
+    apr_thread_mutex_unlock(office->lock);
+}
+
+static inline void await_late(office_t *office)
+{
+    apr_thread_mutex_lock(office->lock);
+    while (office->late == 0) {
+        apr_thread_cond_wait(office->told, office->lock);
+    }
     apr_thread_mutex_unlock(office->lock);
 }
 
@@ -93,6 +191,8 @@ static inline void on_end(void *baton, dt_sent_t sent)
     apr_thread_mutex_unlock(office->lock);
 }
 
+/* --- a courier --- */
+
 static inline int set_up(void **state)
 {
     apr_pool_t *pool = pool_made();
@@ -101,6 +201,7 @@ static inline int set_up(void **state)
     office->pool = pool;
     apr_pool_create(&office->pchild, pool);
     office->call = (dt_call_t){.pool = pool, .host = "a.example", .glue = office};
+    office->now = apr_time_from_sec(1700000000);
     apr_thread_mutex_create(&office->lock, APR_THREAD_MUTEX_DEFAULT, pool);
     apr_thread_cond_create(&office->told, pool);
     for (int i = 0; i < 2; i++) {
@@ -108,6 +209,7 @@ static inline int set_up(void **state)
         *fake = (fake_t){.office = office, .sent = DT_SENT, .detail = i ? "two" : "one"};
         fake->sender = (dt_sender_t){{fake->detail, fake, NULL}, fake_send};
     }
+    open_one = office;
     *state = office;
     return 0;
 }
@@ -125,9 +227,10 @@ static inline void open_office(office_t *office, int count, int max_threads)
     senders[0] = NULL; /* the list was copied */
 }
 
-/* The child ends. */
+/* The child ends, and while it waits what is on its way. */
 static inline void close_office(office_t *office)
 {
+    let_go(office);
     if (office->pchild) {
         apr_pool_destroy(office->pchild);
         office->pchild = NULL;

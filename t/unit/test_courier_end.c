@@ -29,7 +29,7 @@ static void the_end_of_a_slow_message_is_told_when_it_ended(void **state)
 {
     office_t *office = *state;
 
-    office->fakes[0].takes = SLOW;
+    office->fakes[0].slow = true;
     office->fakes[0].sent = DT_SENT_UNKNOWN;
     open_office(office, 1, 2);
     assert_int_equal(ask(office, &message), DT_SENT);
@@ -43,7 +43,7 @@ static void a_message_without_room_failed(void **state)
     office_t *office = *state;
     customer_t customers[3];
 
-    office->fakes[0].takes = SLOW;
+    office->fakes[0].slow = true;
     open_office(office, 1, 2);
     come_together(office, &message, customers, 3);
     close_office(office);
