@@ -131,15 +131,26 @@ class Meter(Preload):
         """Statements so far."""
         return self._read()[0]
 
-    def settled(self):
-        """Statements so far, when what httpd does in the background at its start is over."""
+    def settle(self):
+        """Wait until what httpd does in the background at its start is over."""
         end, seen, since = time.monotonic() + 20, self.statements, time.monotonic()
         while time.monotonic() - since < 0.7:
             assert time.monotonic() < end, "httpd never stops asking its database"
             time.sleep(0.02)
             if self.statements != seen:
                 seen, since = self.statements, time.monotonic()
-        return seen
+
+    def each(self, times, work):
+        """Statements of each time that work is done, whose answer is a page. Their median is what
+        it costs: on a busy machine the background may come late, and each connection prepares a
+        statement once."""
+        self.settle()
+        costs = []
+        for _ in range(times):
+            before = self.statements
+            assert work().status == 200
+            costs.append(self.statements - before)
+        return costs
 
     @property
     def seconds(self):
