@@ -12,7 +12,7 @@ from lib.browser import Client
 from lib.databases import Sqlite
 from lib.disk import Disk
 from lib.events import LEAVE, watched
-from lib.httpd import Httpd, HttpdFailed
+from lib.httpd import Httpd
 from lib.steps import is_in, leave, throughout, within
 
 SOON = 15  # seconds, with much to spare, in which what was refused works again
@@ -177,15 +177,6 @@ def test_where_a_log_cannot_be_written_people_work_on(serve, sim, visit, disk, l
 
 # -- at the start ----------------------------------------------------------------------------------
 
-def start(httpd):
-    """Start it: None, or what it says instead."""
-    try:
-        httpd.start()
-    except HttpdFailed as failed:
-        return str(failed)
-    return None
-
-
 @pytest.mark.plain  # AddressSanitizer does not start where writing fails
 @both
 @pytest.mark.parametrize("name", STARTS)
@@ -199,7 +190,7 @@ def test_httpd_starts_on_a_broken_disk(build, sim, disk, name, with_accounts):
     breaks, says = FAULTS[fault]
     breaks(disk, httpd.state)
     try:
-        said = start(httpd)
+        said = httpd.try_to_start()
         if expected == REFUSED:
             assert said is not None and re.search(rf"DT0002: DingTalkStateDir.*({says})", said)
         else:
@@ -207,7 +198,7 @@ def test_httpd_starts_on_a_broken_disk(build, sim, disk, name, with_accounts):
             status = Client(httpd, sim).sign_in("zhangsan").status
             assert (IN if status == 200 else str(status)) == expected
         disk.mend()
-        assert httpd.process or start(httpd) is None
+        assert httpd.process or httpd.try_to_start() is None
         within(SOON, lambda: Client(httpd, sim).sign_in("zhangsan").status == 200)
     finally:
         httpd.stop(remove=True)
@@ -215,7 +206,7 @@ def test_httpd_starts_on_a_broken_disk(build, sim, disk, name, with_accounts):
 
 def kept(httpd, sim, wanted):
     """Let it run once on a good disk, and leave only these files of its state directory."""
-    assert start(httpd) is None
+    assert httpd.try_to_start() is None
     assert Client(httpd, sim).sign_in("zhangsan").status == 200
     httpd.stop()
     for path in httpd.state.iterdir():

@@ -10,7 +10,7 @@ import pytest
 
 from lib import site as sites
 from lib.browser import Client
-from lib.httpd import Httpd, HttpdFailed, unprivileged_user
+from lib.httpd import Httpd, unprivileged_user
 from lib.steps import is_in, within
 
 STARTS, REFUSED = "starts", "does not start"
@@ -131,22 +131,13 @@ def state_of(httpd):
     return httpd.folder / "var" / "state"
 
 
-def start(httpd):
-    """Start it: None, or what it says instead."""
-    try:
-        httpd.start()
-    except HttpdFailed as failed:
-        return str(failed)
-    return None
-
-
 # -- at the start ----------------------------------------------------------------------------------
 
 @directories
 def test_httpd_starts_or_says_why_not(httpd, sim, name):
     make, expected, _, says = DIRECTORIES[name]
     make(state_of(httpd))
-    said = start(httpd)
+    said = httpd.try_to_start()
     assert (STARTS if said is None else REFUSED) == expected, said
     if says:
         assert re.search(rf"DingTalkStateDir: .*{says}", said), said
@@ -177,7 +168,7 @@ def test_httpd_t_finds_what_can_be_seen_and_changes_nothing(httpd, name):
 def test_a_key_that_got_lost_is_found_before_a_restart(httpd, sim, name):
     """As apachectl graceful does: it asks httpd -t first, and leaves httpd as it is."""
     make = DIRECTORIES[name][0]
-    assert start(httpd) is None
+    assert httpd.try_to_start() is None
     browser = Client(httpd, sim)
     assert browser.sign_in("zhangsan").status == 200
     state = state_of(httpd)
@@ -194,7 +185,7 @@ def test_a_key_that_got_lost_is_found_before_a_restart(httpd, sim, name):
 
 
 def test_a_new_key_after_the_old_one_was_lost_lets_nobody_in(httpd, sim):
-    assert start(httpd) is None
+    assert httpd.try_to_start() is None
     browser = Client(httpd, sim)
     assert browser.sign_in("zhangsan").status == 200
     (state_of(httpd) / "key").unlink()
@@ -206,7 +197,7 @@ def test_a_new_key_after_the_old_one_was_lost_lets_nobody_in(httpd, sim):
 
 def test_half_of_a_key_is_not_the_key(httpd, sim):
     """What is left of it is enough for a key, but opens nothing that was sealed before."""
-    assert start(httpd) is None
+    assert httpd.try_to_start() is None
     browser = Client(httpd, sim)
     assert browser.sign_in("zhangsan").status == 200
     path = state_of(httpd) / "key"

@@ -216,6 +216,14 @@ class Httpd:
             self.port = None
         raise HttpdFailed(said)
 
+    def try_to_start(self):
+        """Start: None, or what it says instead."""
+        try:
+            self.start()
+        except HttpdFailed as failed:
+            return str(failed)
+        return None
+
     def _launch(self):
         conf = self.folder / "httpd.conf"
         conf.write_text(self.text(), encoding="utf-8")

@@ -8,6 +8,7 @@
 """
 
 import os
+import re
 import threading
 import time
 
@@ -17,6 +18,7 @@ from .leaks import children
 from .steps import leave
 
 PATIENCE = 40  # more than the product promises
+NOT_SLOWED = 5  # seconds, on a busy machine, for a page; nothing waits that long for nothing
 ASKS, ENTERS = ("13911111111", "+8613911111111"), ("13922222222", "+8613922222222")
 # What they have in the attribute store: a phone each.
 PHONES = {"acc-live": "+8613800000001", "acc-back": "+8613800000002", "acc-new": "+8613933333333",
@@ -43,6 +45,15 @@ class Told:
 
     def __repr__(self):
         return f"{self.status} after {self.seconds:.1f} s: {self.answer!r}"
+
+    def judge(self, status, lines, longest, is_logged=True):
+        """It is this status, in time; 503 says when to try again, and lines of the log why."""
+        assert self.status == status, self
+        assert self.seconds < longest, self
+        if status == 503:
+            assert int(self.retry_after) > 0
+            assert not is_logged or any(
+                self.error_id in line for line in lines if re.search(r"DT\d+: ", line))
 
 
 class Live:
@@ -71,6 +82,11 @@ class Live:
     def slowest(self):
         """How long the slowest took."""
         return max(seconds for _, seconds in self.seen)
+
+    def judge(self):
+        """Every answer was a page, and none waited for anything."""
+        assert self.statuses() == {200}
+        assert self.slowest() < NOT_SLOWED
 
     def __enter__(self):
         self._thread.start()
