@@ -26,6 +26,7 @@
 #define THREADS 20
 #define PATIENCE apr_time_from_sec(20)
 #define HURRY apr_time_from_msec(50)
+#define MOMENT apr_time_from_sec(1) /* for a thread to come from the door to get */
 
 /* DingTalk as the tests script it. Under lock when threads run. */
 typedef struct dingtalk_t {
@@ -63,9 +64,9 @@ static apr_status_t fetch(const void *baton, const dt_call_t *call, const char *
         apr_thread_cond_wait(dingtalk->changed, dingtalk->lock);
     }
     if (dingtalk->wait_for) {
-        /* All are on their way into get: give them the moment they need to get there. */
+        /* All are on their way into get. */
         apr_thread_mutex_unlock(dingtalk->lock);
-        apr_sleep(apr_time_from_msec(300));
+        apr_sleep(MOMENT);
         apr_thread_mutex_lock(dingtalk->lock);
     }
     dingtalk->fetching = false;

@@ -197,7 +197,7 @@ static void a_silent_server_is_left_alone_too(void **state)
     fixture_t *f = *state;
 
     f->limits.max_connections = 1;
-    f->limits.total_timeout = apr_time_from_msec(20);
+    f->limits.total_timeout = apr_time_from_msec(200); /* enough to connect */
     f->server.silent = true;
     answer_body(f, "{}");
     client_start(f);

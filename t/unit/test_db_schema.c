@@ -214,6 +214,18 @@ static void a_connection_goes_on_when_another_has_changed_the_tables(void **stat
     world_disconnect(twin);
 }
 
+#define HELD apr_time_from_msec(300) /* beyond the moment when somebody else comes */
+
+static apr_uint32_t holding; /* the lock; then somebody else comes */
+static apr_uint32_t coming;
+
+static void await(apr_uint32_t *sign)
+{
+    while (!apr_atomic_read32(sign)) {
+        apr_sleep(apr_time_from_msec(1));
+    }
+}
+
 /* As one does who changes the tables right now. */
 static apr_status_t hold_lock(void *baton, const dt_call_t *call, dt_conn_t *conn)
 {
@@ -227,7 +239,9 @@ static apr_status_t hold_lock(void *baton, const dt_call_t *call, dt_conn_t *con
     if (rv == APR_SUCCESS && !member->world->folder) {
         rv = query_work(&query, call, conn);
     }
-    apr_sleep(apr_time_from_msec(400));
+    apr_atomic_set32(&holding, 1);
+    await(&coming);
+    apr_sleep(HELD);
     return rv; /* and the lock goes with the transaction that was not committed */
 }
 
@@ -245,11 +259,12 @@ static void who_comes_while_the_tables_are_changed_waits(void **state)
 
     assert_int_equal(change(world, "DELETE FROM dingtalk_schema"), 1);
     crowd_begin(world, 1, be_slow, &slow);
-    apr_sleep(apr_time_from_msec(100));
+    await(&holding);
     other = world_twin(world);
     began = apr_time_now();
+    apr_atomic_set32(&coming, 1);
     assert_int_equal(ready(other), APR_SUCCESS);
-    assert_true(apr_time_now() - began > apr_time_from_msec(150));
+    assert_true(apr_time_now() - began >= HELD);
     crowd_end(1, &slow);
     assert_int_equal(slow.status, APR_SUCCESS);
     world_disconnect(other);
