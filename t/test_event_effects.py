@@ -210,6 +210,7 @@ def two(serve, sim):
         sim.subscribe(httpd, host="127.0.0.1")
         other.subscribe(httpd, host="127.0.0.1")
         yield httpd, other
+        httpd.stop()  # first: it asks both from time to time
 
 
 def at_host(httpd, simulator, host, userid="zhangsan"):
