@@ -46,9 +46,10 @@ MaxRequestWorkers 1
 """
 
 # One httpd is started for each, with one <Location> at most, so that nothing else differs.
-CASES = ("bare", "basic", "none", "env", "headers", "both")
+CASES = ("bare", "asked", "basic", "none", "env", "headers", "both")
 TITLES = {
     "bare": "no authentication",
+    "asked": "no authentication, Require, a cookie as ours",
     "basic": "HTTP Basic, password file, {SHA}",
     "none": "DingTalk, live session, export none",
     "env": "DingTalk, live session, export env (default)",
@@ -117,6 +118,8 @@ def configuration(case, simulator):
     common = ONE_THREAD + KEEP_ALIVE
     if case == "bare":
         return common, {"dingtalk": False}
+    if case == "asked":
+        return common + '<Location "/app">\nRequire all granted\n</Location>', {"dingtalk": False}
     if case == "basic":
         inner = ["AuthType Basic", 'AuthName "bench"', "AuthBasicProvider file",
                  "AuthUserFile @FOLDER@/passwords", "Require valid-user"]
@@ -131,6 +134,8 @@ def credentials(case, httpd, simulator):
     """The headers that let a request in."""
     if case == "bare":
         return {}
+    if case == "asked":
+        return {"Cookie": f"dingtalk={160 * 'x'}"}
     if case == "basic":
         pair = base64.b64encode(f"zhangsan:{PASSWORD}".encode()).decode()
         return {"Authorization": f"Basic {pair}"}
