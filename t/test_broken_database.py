@@ -97,10 +97,17 @@ class File(Server):
             for path in self._files():
                 os.unlink(path)
             httpd.graceful()  # what is open stays as it was
+            self._await_tables()
         else:
             for path in (*self._files(), self.store.database.folder):
                 os.chmod(path, 0o555)
             httpd.graceful()
+
+    def _await_tables(self):
+        """While they are made, which takes its time on a busy machine, events are to come again."""
+        within(BACK, lambda: os.path.exists(self.path))  # or whoever asks first would make it
+        self.store.ready = False
+        self.store.wait()
 
     def _write(self, data):
         with open(self.path, "r+b") as file:

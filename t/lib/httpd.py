@@ -205,7 +205,7 @@ class Httpd:
     # -- life ----------------------------------------------------------------------------------
 
     def start(self):
-        """Start and wait until it takes connections; another port when the port is taken."""
+        """Start and wait until a child takes connections; another port when the port is taken."""
         for _ in range(5):
             self.port = self.port or free_port()
             said = self._launch()
@@ -241,7 +241,7 @@ class Httpd:
                 self.process = None
                 said = (self.folder / "stderr").read_text("utf-8", "backslashreplace")
                 return said + "\n".join(self.log.lines())
-            if pid_file.exists() and self._answers():
+            if pid_file.exists() and self._answers() and leaks.children(self.process.pid):
                 return None
             time.sleep(0.02)
         self.stop()
