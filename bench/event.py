@@ -170,9 +170,8 @@ def arguments():
 def main():
     """Measure and print."""
     options = arguments()
-    end_within(SECONDS)
     try:
-        with contextlib.ExitStack() as stack:
+        with end_within(SECONDS), contextlib.ExitStack() as stack:
             simulator = stack.enter_context(Simulator())
             found = measure(options, simulator, stack)
     except (AssertionError, DatabaseFailed, HttpdFailed, OSError, RuntimeError) as error:

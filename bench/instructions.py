@@ -233,10 +233,9 @@ def arguments():
 def main():
     """Measure, print, and exit with 1 when the limit is broken."""
     options = arguments()
-    end_within(SECONDS)
     cases = ("bare", CHECKED) if options.check else CASES
     try:
-        with contextlib.ExitStack() as stack:
+        with end_within(SECONDS), contextlib.ExitStack() as stack:
             simulator = stack.enter_context(Simulator("--corp-id", CORP_ID))
             found = {case: measure(case, options, simulator) for case in cases}
     except (AssertionError, HttpdFailed, OSError, RuntimeError) as error:

@@ -6,11 +6,13 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 
+from lib.bounded import end_within
 from lib.build import ROOT
 
 BENCH = ROOT / "bench"
@@ -143,3 +145,11 @@ def test_a_page_that_is_open_to_all_ends_the_run(program, monkeypatch, capsys):
     assert program.main() == 2
     said = capsys.readouterr()
     assert said.out == "" and "without credentials 302 was expected" in said.err
+
+
+def test_the_time_that_a_run_may_take_ends_with_it():
+    """An alarm that is left would end whatever comes next."""
+    before = signal.getsignal(signal.SIGALRM)
+    with end_within(60):
+        pass
+    assert (signal.alarm(0), signal.getsignal(signal.SIGALRM)) == (0, before)
