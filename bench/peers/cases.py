@@ -123,14 +123,16 @@ class OpenID(Case):
     needs = ("mod_auth_openidc.so",)
     refusal = 302
 
-    def __init__(self, surroundings, session, title):
+    def __init__(self, surroundings, title, session, cache=lambda: "OIDCCacheType shm"):
         super().__init__(surroundings)
-        self.session = session
         self.title = f"mod_auth_openidc, {title}"
+        self.session = session
+        self.cache = cache
 
     def configuration(self):
-        text = (HERE / "openidc.conf").read_text("utf-8").replace("@SESSION@", self.session)
-        for name, value in self.surroundings.provider.ready.items():
+        text = (HERE / "openidc.conf").read_text("utf-8")
+        values = {"session": self.session, "cache": self.cache(), **self.surroundings.provider.ready}
+        for name, value in values.items():
             text = text.replace(f"@{name.upper()}@", value)
         return text
 
@@ -263,8 +265,11 @@ def all_cases(surroundings):
         "bare": Case(surroundings),
         "basic": Basic(surroundings),
         "form": Form(surroundings),
-        "openidc-cookie": OpenID(surroundings, "client-cookie", "client cookie"),
-        "openidc-shm": OpenID(surroundings, "server-cache", "server cache shm"),
+        "openidc-cookie": OpenID(surroundings, "client cookie", "client-cookie"),
+        "openidc-shm": OpenID(surroundings, "server cache shm", "server-cache"),
+        "openidc-redis": OpenID(
+            surroundings, "server cache redis", "server-cache",
+            lambda: f"OIDCCacheType redis\nOIDCRedisCacheServer 127.0.0.1:{surroundings.redis.port}"),
         "cookie": DingTalk(surroundings, "cookie"),
         "shmcb": DingTalk(surroundings, "socache:shmcb", "socache_shmcb", store="socache:shmcb"),
         "redis": DingTalk(surroundings, "socache:redis", "socache_redis",
