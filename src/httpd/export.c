@@ -3,6 +3,7 @@
 #include "httpd/export.h"
 
 #include "core/bytes.h"
+#include "core/header.h"
 #include "httpd/authn.h"
 
 #include <apr_lib.h>
@@ -11,26 +12,10 @@
 
 #include <string.h>
 
-/* True when name begins with prefix, letters in any case and any sign for a dash. */
-static bool begins_like(const char *name, const char *prefix)
-{
-    for (; *prefix != '\0'; name++, prefix++) {
-        if (*prefix == '-' ? *name == '\0' || apr_isalnum(*name) : apr_tolower(*name) != *prefix) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool is_ours(const char *name)
 {
-    static const char remote_user[] = "x-remote-user";
-
-    if (*name != 'x' && *name != 'X') { /* almost every header */
-        return false;
-    }
-    return begins_like(name, "x-dingtalk-") ||
-           (begins_like(name, remote_user) && name[sizeof(remote_user) - 1] == '\0');
+    return (*name == 'x' || *name == 'X') && /* almost no other header */
+           dt_header_is_ours(name);
 }
 
 /* A proxy leaves out what Connection names (RFC 9110, section 7.6.1): nobody may name ours, or the

@@ -6,9 +6,8 @@
 #include "httpd/request.h"
 
 /**
- * Remove every header that an application could take for one of ours: X-DingTalk-… and
- * X-Remote-User in any case and with any character in place of a dash, since CGI and its like
- * make "_" of all of them.
+ * Remove every header that an application could take for one of ours, dt_header_is_ours(), and its
+ * name from Connection.
  */
 void dth_export_scrub(request_rec *r);
 
