@@ -14,11 +14,10 @@
 #define PATIENCE apr_time_from_sec(2)  /* unless the configuration says otherwise */
 #define IDLE_MAX apr_time_from_sec(60) /* a connection idle for longer is closed */
 #define PAUSE apr_time_from_sec(1)     /* without connecting, after that failed */
-#define ATTEMPTS 5                     /* at work that fails at once */
+#define ATTEMPTS 5                     /* at work that fails in time */
 #define LEFT_MAX 32                    /* more connections that hang come by and by only */
 #define LEFT_PAUSE apr_time_from_sec(10)
-#define LEFT_DOUBLED 8             /* times at most */
-#define QUICK apr_time_from_sec(2) /* what took longer until it failed is not done again */
+#define LEFT_DOUBLED 8 /* times at most */
 
 struct dt_db_t {
     dt_db_kind_t kind;
@@ -331,7 +330,7 @@ static apr_status_t run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, 
     began = apr_time_now();
     rv = attempt(db, call, conn, work, baton);
     for (int i = 1; i < ATTEMPTS && conn->failed && !conn->hung && rv != APR_ECONNREFUSED &&
-                    apr_time_now() - began < QUICK;
+                    apr_time_now() - began < db->patience;
          i++) {
         rv = attempt(db, call, conn, work, baton);
     }

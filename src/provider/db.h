@@ -16,8 +16,8 @@ typedef struct dt_db_config_t {
     const char *driver;           /* apr_dbd's: sqlite3, pgsql, mysql */
     const char *params;           /* as the driver takes them; may hold a password: never logged */
     int max_connections;          /* per child; 0: DT_DB_CONNECTIONS */
-    apr_interval_time_t patience; /* how long a call waits for a connection to be free;
-                                     0: two seconds */
+    apr_interval_time_t patience; /* how long a call waits for a connection to be free, and then
+                                     does again what fails; 0: two seconds */
 } dt_db_config_t;
 
 typedef struct dt_db_t dt_db_t;
@@ -60,11 +60,11 @@ apr_status_t dt_db_ready(dt_db_t *db, apr_pool_t *pool, const char **trouble);
 typedef apr_status_t dt_db_work_t(void *baton, const dt_call_t *call, dt_conn_t *conn);
 
 /**
- * Acquire a connection, do the work, release it. When something fails at once, be it that the
- * connection turns out to be broken, the work is done again on a new one, at most four times: so it
- * must be safe to repeat, even where it did happen on the server before. What the work itself
- * returns is no failure: only a statement or a connection can fail. A transaction it leaves open is
- * undone.
+ * Acquire a connection, do the work, release it. When something fails before patience is over, be
+ * it that the connection turns out to be broken, the work is done again on a new one, at most four
+ * times: so it must be safe to repeat, even where it did happen on the server before. What the work
+ * itself returns is no failure: only a statement or a connection can fail. A transaction it leaves
+ * open is undone.
  * After a connection could not be made, others fail at once for about a second.
  * @return what work returned; APR_TIMEUP when no connection became free; APR_ECONNREFUSED when the
  *         database cannot be reached; APR_EGENERAL for an error of the database
