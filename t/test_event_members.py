@@ -244,7 +244,7 @@ def test_once_dingtalk_is_back_what_was_asked_is_done(serve, sim, clock):
     httpd.expect_log("DT007[0-9]")
     pushed(sim, MODIFY, "lisi")
     within(SOON, lambda: sim.calls("user_get"))
-    sim.behave()
     assert is_in(browser)
+    sim.behave()
     clock.advance(300)
     within(SOON, lambda: not is_in(browser))
