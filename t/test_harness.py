@@ -44,6 +44,12 @@ def test_a_number_does_not_declare_its_neighbour(tmp_path):
     assert len(audited.audit()) == 1
 
 
+def test_a_machine_too_busy_to_connect_in_time_is_no_complaint_and_a_refusal_is(tmp_path):
+    line = WARN.replace("DT0042: no", "DT0005: database: connection to server at x failed: {}")
+    assert log(tmp_path, line.format("timeout expired")).audit() == []
+    assert len(log(tmp_path, line.format("Connection refused")).audit()) == 1
+
+
 def test_a_crash_cannot_be_declared(tmp_path):
     line = NOTE.replace("hello", "child pid 7 exit signal Segmentation fault (11)")
     audited = log(tmp_path, line)

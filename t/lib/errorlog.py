@@ -15,7 +15,10 @@ NUMBER = re.compile(r"DT\d{3,5}")
 # LeakSanitizer (of GCC 12) falls over itself, beside mod_cgid most of all: it has judged nobody.
 TRACER = "Tracer caught signal"
 REPORT_MAX = 12000  # characters: the rest repeats the beginning
-LIBPQ = re.compile(r"^WARNING:  terminating connection")  # on stderr, when a server is killed
+# What no test is about: libpq on stderr, when a server is killed; and a machine so busy that
+# PostgreSQL's two seconds for a connection are over. Whom that harms is for the test to say.
+WHENEVER = re.compile(r"^WARNING:  terminating connection|"
+                      r"DT0005: database: connection to server .*: timeout expired$")
 
 
 class ErrorLog:
@@ -78,7 +81,7 @@ class ErrorLog:
             if any(self._found(pattern, line) for pattern, _ in self.expected):
                 continue
             match = LINE.match(line)
-            if match and match["level"] in QUIET or not line.strip() or LIBPQ.match(line):
+            if match and match["level"] in QUIET or not line.strip() or WHENEVER.search(line):
                 continue
             complaints.append(f"undeclared: {line}")
         for pattern, wanted in self.expected:
