@@ -68,18 +68,25 @@ exec '{self.valgrind}' --tool=callgrind --vgdb=no --log-file='{self.log}' \\
                       if (found := DUMP.fullmatch(path.name)))
 
     def since_last(self):
-        """What was counted since this was last asked; a connection with OPTIONS has come before."""
-        dumps = self._dumps()
+        """What was counted since this was last asked, until the last OPTIONS request came.
+
+        Its answer is written behind its dump, so that one is whole; the next may be half written.
+        """
         events, calls = Counter(), Counter()
-        for number, path in dumps:
-            if number <= self.last:
-                continue
-            text = path.read_text("utf-8", "backslashreplace")
+        for number, text in self._until_options():
             header = dict(HEADER.findall(text))
             events.update(dict(zip(header["events"].split(), map(int, header["totals"].split()))))
             calls.update(_calls(text))
-        self.last = dumps[-1][0] if dumps else 0
+            self.last = number
         return Counts(events, calls)
+
+    def _until_options(self):
+        """The new dumps, (number, text), up to the last one that an OPTIONS request made."""
+        new = [(number, path.read_text("utf-8", "backslashreplace"))
+               for number, path in self._dumps() if number > self.last]
+        while new and f"desc: Trigger: --dump-before={MARKS[1]}\n" not in new[-1][1]:
+            new.pop()
+        return new
 
     def remove(self):
         """Remove the folder with all that is in it."""
