@@ -22,7 +22,7 @@ MODES = {
     "good": "every byte is passed on",
     "slow": "the server's bytes come `delay` seconds late",
     "refused": "nobody listens, and connections that were there are reset",
-    "reset": "whoever connects or sends is reset",
+    "reset": "whoever connects is reset at the first byte of either side: connected by then",
     "cut": "a reset when `after` bytes of the server's have come",
     "half": "silence for ever when `after` bytes of the server's have come",
     "silent": "takes connections and all that is sent, and never says a word",
@@ -160,9 +160,6 @@ class Faulty:
         self.total += 1
         self.open = len(self._pairs)
         self.most = max(self.most, self.open)
-        if self._mode == "reset":
-            self._reset(pair)
-            return
         self._watch(client, self._from_client, pair)
         if not pair.silent:
             try:
@@ -187,6 +184,9 @@ class Faulty:
             data = b""
         if not data:
             self._close(pair)
+        elif self._mode == "reset":
+            self._reset(pair)
+            return b""
         return data
 
     def _send(self, pair, end, data):
