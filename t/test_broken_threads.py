@@ -8,12 +8,13 @@ import pytest
 
 from lib import leaks
 from lib.binding import at_once, bound_site, store, stores, with_codes  # noqa: F401  (fixtures)
-from lib.browser import NAVIGATE, Client
+from lib.browser import Client
 from lib.crowd import Crowd
 from lib.events import watched
+from lib.hanging import BUSY, Worker, as_bytes, callbacks
 from lib.killing import kill_children
 from lib.load import Load
-from lib.steps import is_in, within
+from lib.steps import within
 
 CROWD = 1000
 CALL = 5  # seconds, DingTalkTimeout total by default
@@ -38,7 +39,6 @@ MANY_THREADS = "\n".join(["ThreadLimit 100", "ThreadsPerChild 100", "MaxRequestW
 # library keeps for next time.
 MORE = {leaks.DESCRIPTORS: 60, leaks.MEMORY: 12 * 1024}
 SOON = 20
-BUSY = (r"DT\d+: ", "AH0016[12]", "AH0028[68]", "AH00484", "AH03490")  # httpd: all workers are busy
 
 each_mpm = pytest.mark.parametrize("mpm", MPMS)
 
@@ -58,37 +58,6 @@ def nothing_is_left(httpd, before, sim):
     within(SOON, lambda: all(held(httpd)[what] <= before[what] + more
                              for what, more in MORE.items()))
     print("more in a child:", {what: held(httpd)[what] - before[what] for what in MORE})
-
-
-class Worker:
-    """Somebody who is signed in and reads a page again and again; the longest wait."""
-
-    def __init__(self, httpd, sim):
-        self.browser = Client(httpd, sim)
-        assert self.browser.sign_in("zhangsan").status == 200
-        self.worst = 0
-
-    def __call__(self):
-        began = time.monotonic()
-        assert is_in(self.browser.tab())
-        self.worst = max(self.worst, time.monotonic() - began)
-        time.sleep(0.02)
-
-
-def as_bytes(browser, method, path, *fields, body=b""):
-    """A request of this browser, after which httpd closes."""
-    cookies = browser.jar.header("http", "127.0.0.1", path.partition("?")[0])
-    lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{browser.httpd.port}",
-             *(f"{name}: {value}" for name, value in NAVIGATE.items()),
-             f"Cookie: {cookies}", "Connection: close", *fields]
-    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
-
-
-def callbacks(httpd, sim, count):
-    """Requests of so many browsers that come back from DingTalk."""
-    browsers = [Client(httpd, sim) for _ in range(count)]
-    return [as_bytes(browser, "GET", browser.target(browser.scan("lisi", browser.begin())))
-            for browser in browsers]
 
 
 # -- DingTalk hangs --------------------------------------------------------------------------------

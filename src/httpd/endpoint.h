@@ -34,6 +34,14 @@ int dth_ep_bind_code(request_rec *r, dth_req_t *req);
 int dth_ep_bind_verify(request_rec *r, dth_req_t *req);
 int dth_ep_event(request_rec *r, dth_req_t *req);
 
+/**
+ * Before other sides are asked, which may take its time: whether there is room for one more who
+ * waits, as others are to serve who is signed in. If so, dth_ep_leave must follow. If not, result
+ * says so; nothing has been spent, and the same request may come again.
+ */
+bool dth_ep_enter(const dth_req_t *req, int *place, dt_result_t *result);
+void dth_ep_leave(const dth_req_t *req, int place);
+
 /** Let a person in who has just signed in: the session cookie, and a line in the log. */
 void dth_ep_admit(request_rec *r, const dth_req_t *req, const dt_way_t *way);
 

@@ -71,6 +71,20 @@ void dth_ep_ended(request_rec *r, const dth_req_t *req, const dt_way_t *way,
     }
 }
 
+bool dth_ep_enter(const dth_req_t *req, int *place, dt_result_t *result)
+{
+    if (dt_turnstile_enter(req->site->turnstile, place)) {
+        return true;
+    }
+    *result = dt_result(DT_WHY_CROWDED, "sign-ins in progress");
+    return false;
+}
+
+void dth_ep_leave(const dth_req_t *req, int place)
+{
+    dt_turnstile_leave(req->site->turnstile, place);
+}
+
 /* A page of the callback: a live session may go on, others may start again. */
 static int refuse(request_rec *r, dth_req_t *req, const dt_result_t *result, const dt_way_t *way,
                   bool signed_in)
@@ -92,15 +106,22 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
     dt_tickets_t tickets;
     dt_callback_t query;
     dt_result_t result;
+    int place;
 
     if (read_query(r, &query) != APR_SUCCESS) {
         result = dt_result(DT_WHY_BAD_QUERY, NULL);
         return refuse(r, req, &result, &way, signed_in);
     }
+    if (!dth_ep_enter(req, &place, &result)) { /* later, the same address goes on */
+        dth_ep_ended(r, req, &way, &result);
+        return dth_page_result(r, req, 0, &result, NULL,
+                               &(dth_offer_t){.go_on = dth_request_target(r)});
+    }
     call.turn = dth_lifecycle_turn();
     dth_request_tickets(r, req, &tickets);
     dt_login_finish(&req->site->login, &call, &tickets, dth_request_url(r, req, path), &query,
                     signed_in, &way, &result);
+    dth_ep_leave(req, place);
     dth_cookie_set_tickets(r, req, way.tickets);
     dth_ep_ended(r, req, &way, &result);
     switch (result.what) {

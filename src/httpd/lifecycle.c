@@ -188,6 +188,18 @@ static apr_status_t make_turn(apr_pool_t *pconf)
     return rv;
 }
 
+static apr_interval_time_t longest_call(void)
+{
+    apr_interval_time_t longest = 0;
+
+    for (int i = 0; i < process.sites->nelts; i++) {
+        const dth_site_t *site = APR_ARRAY_IDX(process.sites, i, const dth_site_t *);
+
+        longest = site->conf->timeout.total > longest ? site->conf->timeout.total : longest;
+    }
+    return longest;
+}
+
 int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     dth_counters_t *counters;
@@ -201,6 +213,9 @@ int dth_lifecycle_post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *p
     }
     counters = dth_counters_make(s);
     rv = counters == NULL ? APR_ENOMEM : make_turn(pconf);
+    if (rv == APR_SUCCESS) {
+        rv = dth_providers_begin(pconf, process.made, longest_call());
+    }
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, rv, s, DTNO(0004) "no shared memory");
         return HTTP_INTERNAL_SERVER_ERROR;

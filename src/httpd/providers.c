@@ -13,6 +13,7 @@
 #include "provider/curl.h"
 #include "provider/memory_dbd.h"
 #include "provider/store_cookie.h"
+#include "provider/turnstile.h"
 
 #include <ap_mpm.h>
 #include <apr_strings.h>
@@ -20,6 +21,13 @@
 #include <string.h>
 
 #define COURIERS 8 /* codes on their way at the same time, per child */
+
+/* Of who wants to sign in while others do, at least: who may wait longer for DingTalk may wait
+ * longer for others, too. /bind/code takes a second where nothing is wrong. */
+#define TURN_PATIENCE apr_time_from_msec(2500)
+#define TURN_SLOW apr_time_from_sec(1)
+#define TURN_STUCK apr_time_from_msec(1500)
+#define TURN_LONGEST apr_time_from_sec(120)
 
 dth_providers_t *dth_providers_none(apr_pool_t *pconf)
 {
@@ -37,6 +45,17 @@ static int threads_of_a_child(void)
     int threads = 0;
 
     return ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS && threads > 1 ? threads : 1;
+}
+
+/* How many children there may be, where each has one thread; else 0. */
+static int lone_children(void)
+{
+    int children = 0;
+
+    if (threads_of_a_child() == 1) {
+        (void)ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
+    }
+    return children;
 }
 
 /* Half of a child's threads may wait for others; the rest serve those who are signed in. */
@@ -109,27 +128,61 @@ static const char *no_connections(apr_pool_t *pconf, apr_status_t rv)
     return apr_psprintf(pconf, "DingTalkTimeout: connections cannot be made: %pm", &rv);
 }
 
-/* Where a child has one thread, half of the children may wait for others, and they learn from each
- * other who does not answer. */
-static apr_status_t share_restraint(apr_pool_t *pconf, dt_curl_limits_t *limits)
+static apr_interval_time_t longer(apr_interval_time_t a, apr_interval_time_t b)
 {
-    const apr_interval_time_t total = limits->total_timeout;
-    int children = 0;
+    return a > b ? a : b;
+}
+
+/* Half of a child's threads may wait for others, and a quarter for their turn; or of the children
+ * where each has one thread. */
+static dt_turnstile_limits_t turnstile_limits(apr_interval_time_t total)
+{
+    const int children = lone_children();
+    const int all = children > 0 ? children : threads_of_a_child();
+
+    return (dt_turnstile_limits_t){.places = all > 1 ? all / 2 : 1,
+                                   .seats = all / 4,
+                                   .patience = longer(TURN_PATIENCE, total / 2),
+                                   .slow = longer(TURN_SLOW, total / 5),
+                                   .stuck = longer(TURN_STUCK, total * 3 / 10),
+                                   .longest = longer(TURN_LONGEST, 24 * total)};
+}
+
+apr_status_t dth_providers_begin(apr_pool_t *pconf, dth_providers_t *made,
+                                 apr_interval_time_t total)
+{
+    const dt_turnstile_limits_t limits = turnstile_limits(total);
+    const apr_size_t size = dt_turnstile_size(&limits);
     void *memory = NULL;
     apr_status_t rv = APR_SUCCESS;
-    int places;
 
-    if (threads_of_a_child() > 1 || ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children) != APR_SUCCESS ||
-        children < 2) {
+    if (lone_children() == 0) {
+        memory = apr_pcalloc(pconf, size);
+    }
+    else {
+        rv = dth_shared_make(pconf, size, &memory);
+    }
+    if (rv == APR_SUCCESS) {
+        made->turnstile = dt_turnstile_create(memory, &limits);
+    }
+    return rv;
+}
+
+/* Where a child has one thread, children learn from each other who does not answer. */
+static apr_status_t share_restraint(apr_pool_t *pconf, dt_curl_limits_t *limits)
+{
+    const int half = lone_children() / 2;
+    void *memory = NULL;
+    apr_status_t rv;
+
+    if (half == 0) {
         return APR_SUCCESS;
     }
-    places = children / 2;
-    rv = dth_shared_make(pconf, dt_restraint_size(places), &memory);
+    rv = dth_shared_make(pconf, dt_restraint_size(), &memory);
     if (rv == APR_SUCCESS) {
-        limits->restraint =
-            dt_restraint_create(memory, places,
-                                places > DT_CURL_FAILURES ? places : DT_CURL_FAILURES,
-                                dt_curl_patience(total), 2 * total);
+        limits->restraint = dt_restraint_create(memory,
+                                                half > DT_CURL_FAILURES ? half : DT_CURL_FAILURES,
+                                                dt_curl_patience(limits->total_timeout));
     }
     return rv;
 }
@@ -275,6 +328,7 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
 {
     const char *wrong = make_client(pconf, made, site);
 
+    site->turnstile = made->turnstile;
     if (wrong == NULL) {
         wrong = make_store(pconf, made, s, site);
     }

@@ -11,6 +11,7 @@
 #include "httpd/config.h"
 #include "httpd/templates.h"
 #include "provider/db.h"
+#include "provider/turnstile.h"
 
 /** Names and attributes of the cookies, for plain and for Secure cookies. */
 typedef struct dth_cookies_t {
@@ -48,13 +49,14 @@ typedef struct dth_site_t {
     const dt_http_t *gateways;       /* outgoing calls to those that send codes */
     struct dth_socache_t *socache;   /* the sessions' cache, made by check_config; NULL: cookies */
     struct dth_counters_t *counters; /* shared memory */
+    dt_turnstile_t *turnstile;       /* of those who wait for other sides, whatever their site */
     const dt_subscription_t *events; /* NULL: none, and no endpoint for them */
     const dt_watch_t *watch;
     struct dth_revoked_t *revoked;
-    dt_revoke_t *revocations; /* the table of it */
-    dt_subject_t corp;        /* as that table knows it */
-    bool user_is_account;     /* REMOTE_USER is the account's key */
-    const char *path;         /* DingTalkPath */
+    dt_revoke_t *revocations;         /* the table of it */
+    dt_subject_t corp;                /* as that table knows it */
+    bool user_is_account;             /* REMOTE_USER is the account's key */
+    const char *path;                 /* DingTalkPath */
     const dth_export_name_t *exports; /* of DingTalkAttributes, up to a NULL attribute */
     dt_origin_t origin;               /* DingTalkPublicURL; text is NULL when the request decides */
     const char *login_origin;         /* of DingTalk's page, which a form of ours may end up at */

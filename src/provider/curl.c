@@ -325,11 +325,9 @@ static apr_status_t call_in_turn(port_t *port, const dt_call_t *call,
                                  const dt_http_request_t *request, dt_http_response_t *response)
 {
     void *curl = NULL;
-    int place;
     apr_status_t rv;
 
-    if ((all_in_use(port) && dt_restraint_is_stuck(port->restraint)) ||
-        !dt_restraint_enter(port->restraint, &place)) {
+    if (all_in_use(port) && dt_restraint_is_stuck(port->restraint)) {
         response->trouble = "all connections are in use";
         return APR_EBUSY;
     }
@@ -345,7 +343,6 @@ static apr_status_t call_in_turn(port_t *port, const dt_call_t *call,
                                                      : "no http handle could be made";
         rv = APR_STATUS_IS_TIMEUP(rv) ? APR_EBUSY : APR_ECONNREFUSED;
     }
-    dt_restraint_leave(port->restraint, place);
     return rv;
 }
 
@@ -476,9 +473,9 @@ apr_status_t dt_curl_create(apr_pool_t *pconf, const dt_curl_limits_t *limits,
     if (!port->restraint) {
         const int max = port->limits.max_connections;
 
-        port->restraint = dt_restraint_create(apr_pcalloc(pconf, dt_restraint_size(0)), 0,
+        port->restraint = dt_restraint_create(apr_pcalloc(pconf, dt_restraint_size()),
                                               max > DT_CURL_FAILURES ? max : DT_CURL_FAILURES,
-                                              port->limits.patience, 0);
+                                              port->limits.patience);
     }
     port->http = (dt_http_t){{"curl", port, start}, perform};
     *http = &port->http;

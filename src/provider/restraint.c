@@ -6,8 +6,6 @@
 
 #include <apr_atomic.h>
 
-#define NAP apr_time_from_msec(10)
-
 /* Instants are real time, whatever the time of a call, in milliseconds modulo 2^32. A difference is
  * right across the overflow; a clock set back ends a pause. */
 struct dt_restraint_t {
@@ -16,25 +14,19 @@ struct dt_restraint_t {
     apr_uint32_t moved;    /* when a call last began or ended */
     apr_uint32_t bearable;
     apr_uint32_t patience;
-    apr_uint32_t longest;
-    int places;
-    apr_uint32_t taken[]; /* since when, 0: not */
 };
 
-apr_size_t dt_restraint_size(int places)
+apr_size_t dt_restraint_size(void)
 {
-    return sizeof(dt_restraint_t) + (apr_size_t)places * sizeof(apr_uint32_t);
+    return sizeof(dt_restraint_t);
 }
 
-dt_restraint_t *dt_restraint_create(void *memory, int places, int bearable,
-                                    apr_interval_time_t patience, apr_interval_time_t longest)
+dt_restraint_t *dt_restraint_create(void *memory, int bearable, apr_interval_time_t patience)
 {
     dt_restraint_t *restraint = memory;
 
     restraint->bearable = (apr_uint32_t)bearable;
     restraint->patience = (apr_uint32_t)apr_time_as_msec(patience);
-    restraint->longest = (apr_uint32_t)apr_time_as_msec(longest);
-    restraint->places = places;
     return restraint;
 }
 
@@ -75,44 +67,6 @@ bool dt_restraint_is_stuck(const dt_restraint_t *restraint)
     const apr_uint32_t moved = apr_atomic_read32((volatile apr_uint32_t *)&restraint->moved);
 
     return milliseconds_now() - moved >= restraint->patience;
-}
-
-static bool take(dt_restraint_t *restraint, int *place)
-{
-    const apr_uint32_t now = milliseconds_now() | 1;
-
-    for (int i = 0; i < restraint->places; i++) {
-        const apr_uint32_t since = apr_atomic_read32(&restraint->taken[i]);
-
-        if ((since == 0 || now - since > restraint->longest) &&
-            apr_atomic_cas32(&restraint->taken[i], now, since) == since) {
-            *place = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-bool dt_restraint_enter(dt_restraint_t *restraint, int *place)
-{
-    const apr_uint32_t began = milliseconds_now();
-    bool entered;
-
-    *place = -1;
-    entered = restraint->places == 0 || take(restraint, place);
-    while (!entered && !dt_restraint_is_stuck(restraint) &&
-           milliseconds_now() - began < restraint->patience) {
-        apr_sleep(NAP);
-        entered = take(restraint, place);
-    }
-    return entered;
-}
-
-void dt_restraint_leave(dt_restraint_t *restraint, int place)
-{
-    if (place >= 0) {
-        apr_atomic_set32(&restraint->taken[place], 0);
-    }
 }
 
 void dt_restraint_moved(dt_restraint_t *restraint)
