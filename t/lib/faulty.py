@@ -9,6 +9,7 @@
 What it does holds for connections that are there already, too. Those it has made silent stay so.
 """
 
+import contextlib
 import heapq
 import selectors
 import socket
@@ -68,6 +69,15 @@ class Faulty:
         """From now on it is so; returns when it is."""
         assert mode in MODES, mode
         self._order(lambda: self._turn(mode, how))
+
+    @contextlib.contextmanager
+    def turned(self, mode, **how):
+        """So it is meanwhile; and good afterwards."""
+        self.turn(mode, **how)
+        try:
+            yield
+        finally:
+            self.turn("good")
 
     def reset_all(self):
         """Every connection is reset now; the mode stays."""
