@@ -19,6 +19,7 @@ on_every_memory = pytest.mark.parametrize("memory", [SQLITE, POSTGRES, MARIADB],
 QUICK = {"DingTalkSessionIdle": "10s", "DingTalkAttributes": "name title"}  # a renewal each second
 LEAVE, MODIFY = "user_leave_org", "user_modify_org"
 LEFT = {"left": True}
+IN_TIME = 1.2  # seconds DingTalk waits for the answer to a push: the shortest documented
 # What makes a member who may not come in any more, as the organisation's editor has it.
 GONE = {"left": LEFT, "not active": {"active": False}, "disabled": {"disable_status": True},
         "external": {"contact_type": 1}}
@@ -42,6 +43,15 @@ def pushed(sim, *order, **more):
     push = sim.push(*order, **more)
     assert push["ok"], push
     return push
+
+
+def pushed_in_time(sim, *order, **more):
+    """Push, and be answered before DingTalk hangs up: in one of a few tries, for the machine may
+    have other things to do."""
+    took = []
+    while not took or took[-1] >= IN_TIME:
+        assert len(took) < 5, took
+        took.append(pushed(sim, *order, **more)["took"])
 
 
 def at_once(*jobs):

@@ -46,8 +46,13 @@ class Simulator(Helper):
         return answer.json()
 
     def reset(self):
-        """Back to the organisation and the good behaviour of the start."""
+        """Back to the organisation and the good behaviour of the start.
+
+        Here DingTalk waits longer for the answer to a push, or every test that pushes would depend
+        on how busy the machine is; lib.events.pushed_in_time() is for those about promptness.
+        """
         self.order("POST", "/reset")
+        self.settings(event_time_limit=20)
 
     # -- what happened ---------------------------------------------------------------------------
 
