@@ -126,9 +126,9 @@ def test_a_refusal_after_the_right_code_is_a_row(asking, sim, store, visit):
 
 
 def test_a_gateway_that_fails_is_a_row(bound_site, sim, store, visit):
-    httpd = bound_site(gateway(sim, URL="http://127.0.0.1:1/"), "DingTalkCodeVia sms")
+    httpd = bound_site(gateway(sim, URL="http://127.0.0.1:1/"), "DingTalkCodeVia sms", NO_LIMITS)
     store.account("account-1", mobile=PHONE)
-    to_bind_page(visit(httpd)).ask(PHONE)
+    to_bind_page(visit(httpd)).ask_until_known(PHONE)
     httpd.allow_log(r"DT\d+: ")
     assert "code_failed" in [row["what"] for row in audit(store)]
 
