@@ -28,6 +28,7 @@ def leaver(userid, **more):
 def site(memory, serve, sim, clock):
     """A site that has fetched the list for the first time."""
     httpd = serve(watched(sim, memory.lines()), fresh=True, clock=clock)
+    httpd.database = memory.database
     within(SOON, lambda: sim.calls(LIST))
     return httpd
 

@@ -2,7 +2,8 @@
 """Sites with an event subscription, and what their tests ask of them."""
 
 import concurrent.futures
-import time
+import os
+import sqlite3
 
 import pytest
 
@@ -94,6 +95,8 @@ def nodes(memory, serve, sim):
         text = watched(sim, memory.lines(), *lines, **{
             "DingTalkKey": "0123456789abcdef0123456789abcdef", **changes})
         both = [serve(text, fresh=True, **(options or {})) for _ in range(2)]
+        for httpd in both:
+            httpd.database = memory.database
         sim.subscribe(both[0])
         return both
     return make
@@ -107,10 +110,27 @@ def signed_in(sim, httpd, *userids):
     return browsers
 
 
+def noted(httpd):
+    """When each record in httpd's database was read: in its `database`, or in the usual file."""
+    database = getattr(httpd, "database", None) or databases.Sqlite(httpd.state / "dingtalk.db")
+    if database.driver == SQLITE and not os.path.exists(database.path):
+        return {}  # to look would make it, and not as httpd does
+    try:
+        return dict(database.query(
+            "SELECT user_id, read_at FROM dingtalk_member WHERE record IS NOT NULL"))
+    except (sqlite3.OperationalError, databases.DatabaseFailed):  # there are no tables yet
+        return {}
+
+
 def remembered(sim, httpd, *userids):
     """They are signed in, and that has been noted in the background."""
+    before = noted(httpd)
     browsers = signed_in(sim, httpd, *userids)
-    time.sleep(0.7)
+
+    def all_noted():
+        now = noted(httpd)
+        return all(now.get(userid) not in (None, before.get(userid)) for userid in userids)
+    within(SOON, all_noted)
     return browsers
 
 
