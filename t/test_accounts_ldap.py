@@ -315,7 +315,7 @@ def test_ldaps_is_used_with_mod_ldaps_own_directives(
 
 @pytest.mark.parametrize("mpm", ["event", "prefork"])
 def test_many_sign_in_at_once(site_of, directory, sim, store, visit, mpm):
-    httpd = site_of(directory, PHONE, options={"mpm": mpm})
+    httpd = site_of(directory, PHONE, options={"mpm": mpm}, **sites.PATIENT)
     for number in range(20):
         directory.person(f"uid{number}", mobile=f"138111111{number:02}")
         sim.person(f"u{number}", unionid=f"uN{number}", mobile=f"138111111{number:02}")

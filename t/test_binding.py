@@ -169,7 +169,7 @@ def test_an_account_of_the_administrators_is_never_written_to(bound_site, sim, s
 
 @on_two_databases
 def test_twenty_tabs_of_one_new_person_make_one_account(bound_site, store, visit):
-    httpd = bound_site(CREATE)
+    httpd = bound_site(CREATE, **sites.PATIENT)
     browsers = [visit(httpd) for _ in range(20)]
     callbacks = [browser.scan("zhangsan", browser.begin()) for browser in browsers]
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
@@ -182,7 +182,7 @@ def test_twenty_tabs_of_one_new_person_make_one_account(bound_site, store, visit
 @on_two_databases
 def test_of_many_claimants_one_gets_the_account(bound_site, sim, store, visit):
     """Ten members of one phone number, at the same time."""
-    httpd = bound_site("DingTalkAutoBind mobile=mobile")
+    httpd = bound_site("DingTalkAutoBind mobile=mobile", **sites.PATIENT)
     store.account("account-1", mobile="13800138000")
     browsers = []
     for number in range(10):

@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from lib import expect
+from lib import expect, site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
     MANY_CHILDREN, MARIADB, NO_LIMITS, POSTGRES, at_once, bound_site, crowd, on_two_databases,
     store, stores, to_bind_page, user_of, with_codes)
@@ -279,7 +279,7 @@ def test_a_full_disk_is_503_with_a_clear_line_and_nothing_is_broken(
 @on_two_databases
 def test_a_thousand_first_sign_ins_at_once_end_with_a_thousand_bindings(
         bound_site, sim, store):
-    httpd = bound_site(MANY_CHILDREN, "DingTalkAutoBind mobile=mobile")
+    httpd = bound_site(MANY_CHILDREN, "DingTalkAutoBind mobile=mobile", **sites.PATIENT)
     pairs = crowd(sim, store, 1000)
 
     def come_in(userid):
@@ -298,7 +298,7 @@ def test_a_pool_of_connections_is_enough_for_many(bound_site, sim, store, visit)
     """Fifty returning people at the same time, on few connections."""
     count = "SELECT COUNT(*) FROM pg_stat_activity WHERE usename IS NOT NULL"
     before = int(store.query(count)[0][0]) if store.driver == POSTGRES else 0  # of other httpds
-    httpd = bound_site(MANY_CHILDREN, "DingTalkAutoBind mobile=mobile")
+    httpd = bound_site(MANY_CHILDREN, "DingTalkAutoBind mobile=mobile", **sites.PATIENT)
     store.account("account-1", mobile="13800000001")
     visit(httpd).sign_in("zhangsan")
     browsers = [visit(httpd) for _ in range(50)]

@@ -342,7 +342,7 @@ def test_a_token_of_a_very_short_life_still_signs_in(serve, sim, visit):
 
 
 def test_twenty_sign_ins_at_once_fetch_one_app_token(serve, sim, visit):
-    httpd = serve(sites.protected(sim), fresh=True)
+    httpd = serve(sites.protected(sim, **sites.PATIENT), fresh=True)
     sim.misbehave("accessToken", "delay", seconds=0.3, times=1)
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(lambda _: visit(httpd).sign_in(), range(20)))
@@ -350,7 +350,8 @@ def test_twenty_sign_ins_at_once_fetch_one_app_token(serve, sim, visit):
     assert len(sim.calls("accessToken")) == 1
 
 
-def test_twenty_sign_ins_with_a_dead_token_fetch_few_new_ones(site, sim, visit):
+def test_twenty_sign_ins_with_a_dead_token_fetch_few_new_ones(serve, sim, visit):
+    site = serve(sites.protected(sim, **sites.PATIENT))
     visit(site).sign_in()
     sim.expire("app_token", forget=True)
     sim.forget_calls()

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlencode
 
 import pytest
 
-from lib import nasty
+from lib import nasty, site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
     NO_LIMITS, BindPage, at_once, bound_site, crowd, store, stores, with_codes)
 from lib.nasty import values_of
@@ -18,7 +18,7 @@ PHONE = "13800138000"
 @pytest.fixture
 def binding(bound_site, sim):
     """A site where people bind by phone and code."""
-    return bound_site(*with_codes(sim, NO_LIMITS))
+    return bound_site(*with_codes(sim, NO_LIMITS), **sites.PATIENT)
 
 
 def to_bind_page(visitor, judge, value, userid="zhangsan"):

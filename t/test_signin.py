@@ -16,7 +16,8 @@ pytestmark = pytest.mark.smoke
 @pytest.fixture
 def on_mpm(serve, sim, mpm):
     """A CGI site under each MPM."""
-    config = sites.protected(sim, 'ScriptAlias "/app/cgi/" "@DOCUMENTS@/app/cgi/"')
+    config = sites.protected(sim, 'ScriptAlias "/app/cgi/" "@DOCUMENTS@/app/cgi/"',
+                             **sites.PATIENT)
     return serve(config, mpm=mpm, modules=("cgi",))
 
 

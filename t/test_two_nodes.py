@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from lib import expect
+from lib import expect, site as sites
 from lib.binding import (
     NO_LIMITS, POSTGRES, Store, at_once, crowd, start, to_bind_page, user_of, with_codes)
 from lib.databases import Postgres
@@ -124,7 +124,7 @@ def test_an_account_made_on_one_node_is_the_same_on_the_other(nodes, sim, store)
 
 @on_both_stores
 def test_many_sign_in_at_once_on_all_nodes_and_each_is_themselves(nodes, sim, store):
-    pair = nodes("DingTalkAutoBind mobile=mobile")
+    pair = nodes("DingTalkAutoBind mobile=mobile", **sites.PATIENT)
     pairs = crowd(sim, store, 60)
 
     def come_in(number, userid):
