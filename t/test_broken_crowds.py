@@ -63,7 +63,7 @@ def nobody_comes_in(httpd, sim, way):
 def test_while_a_crowd_hangs_in_the_database_who_is_signed_in_works(
         bound_site, sim, store, mpm):  # noqa: F811
     with Faulty(store.database.port) as way:
-        lines = store.lines().replace(str(store.database.port), str(way.port))
+        lines = store.lines(patient=False).replace(str(store.database.port), str(way.port))
         httpd = bound_site(lines, MPMS[mpm], "ListenBacklog 2000",
                            options={"fresh": True, "mpm": mpm})
         for userid in ("zhangsan", "lisi"):

@@ -49,7 +49,8 @@ class Server:
     def site(self, sim):
         """A new way to it, and the lines of a site that goes there."""
         self.way = Faulty(self.store.database.port).__enter__()
-        return self.store.lines().replace(str(self.store.database.port), str(self.way.port))
+        return self.store.lines(patient=False).replace(str(self.store.database.port),
+                                                       str(self.way.port))
 
     def harm(self, fault, _):
         """From now on."""

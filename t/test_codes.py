@@ -10,8 +10,8 @@ import pytest
 
 from lib import site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
-    KEY, MANY_CHILDREN, NO_LIMITS, at_once, bound_site, on_every_database, on_two_databases, store,
-    stores, to_bind_page, user_of, with_codes, wrong)
+    KEY, MANY_CHILDREN, MARIADB, NO_LIMITS, SLOW_START, at_once, bound_site, on_every_database,
+    on_two_databases, store, stores, to_bind_page, user_of, with_codes, wrong)
 from lib.browser import Client
 from lib.steps import within
 
@@ -35,6 +35,9 @@ def nodes(serve, sim, store):
         config = sites.protected(sim, store.lines(), *with_codes(sim, MANY_CHILDREN, *lines),
                                  DingTalkAccounts="dbd", DingTalkKey=f'"{KEY}"')
         pair = [serve(config, env={"NODE": name}) for name in ("one", "two")]
+        if store.driver == MARIADB:
+            for httpd in pair:
+                httpd.allow_log(SLOW_START)
         store.wait()
         store.account("account-1", mobile=PHONE)
         return pair

@@ -48,6 +48,10 @@ def test_a_machine_too_busy_to_connect_in_time_is_no_complaint_and_a_refusal_is(
     line = WARN.replace("DT0042: no", "DT0005: database: connection to server at x failed: {}")
     assert log(tmp_path, line.format("timeout expired")).audit() == []
     assert len(log(tmp_path, line.format("Connection refused")).audit()) == 1
+    for number in ("DT0005", "DT0007"):
+        line = WARN.replace("DT0042: no", number + ": database: no answer in {}")
+        assert log(tmp_path, line.format("time")).audit() == []
+        assert len(log(tmp_path, line.format("time, never")).audit()) == 1
 
 
 def test_a_crash_cannot_be_declared(tmp_path):

@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 
 from . import databases, site as sites
-from .binding import MARIADB, POSTGRES, SQLITE, Store, start
+from .binding import MARIADB, POSTGRES, SLOW_START, SQLITE, Store, start
 from .browser import Client
 from .steps import is_in, throughout, within  # noqa: F401  (for those who take the rest)
 
@@ -97,6 +97,8 @@ def nodes(memory, serve, sim):
         both = [serve(text, fresh=True, **(options or {})) for _ in range(2)]
         for httpd in both:
             httpd.database = memory.database
+            if memory.driver == MARIADB:
+                httpd.allow_log(SLOW_START)
         sim.subscribe(both[0])
         return both
     return make
