@@ -275,18 +275,22 @@ class Httpd:
         while self._resumed() == self.resumed and time.monotonic() < end - 10:
             time.sleep(0.01)  # it takes connections before it says so for the first time
         before = self._resumed()
+        old = leaks.children(self.process.pid)
         self.process.send_signal(number)
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise HttpdFailed("httpd ended instead of restarting:\n"
                                   + "\n".join(self.log.lines()))
-            if self._resumed() > before and self._answers():
+            old = [pid for pid in old if leaks.listens(pid, self.port)]
+            # In this order: a prefork child that just began has not heard of it and ends only after
+            # another connection.
+            if self._resumed() > before and self._answers() and not old:
                 return
             time.sleep(0.02)
         raise HttpdFailed("httpd did not come back after a restart")
 
     def graceful(self):
-        """Graceful restart; returns when the new generation is configured."""
+        """Graceful restart; returns when no child with the old configuration takes connections."""
         (self.folder / "httpd.conf").write_text(self.text(), encoding="utf-8")
         self._signal_and_wait(signal.SIGUSR1)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a running process holds of its system: descriptors, shared memory, semaphores, memory."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -27,6 +28,26 @@ def children(pid):
         if int(parent) == pid and state != "Z":
             found.append(int(folder.name))
     return found
+
+
+def _listening_at(port):
+    """The inodes of sockets that listen at this port of 127.0.0.1."""
+    rows = [row.split() for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return {row[9] for row in rows if row[1] == f"0100007F:{port:04X}" and row[3] == "0A"}
+
+
+def listens(pid, port):
+    """Whether a process may be given connections to this port of 127.0.0.1."""
+    sockets = {f"socket:[{inode}]" for inode in _listening_at(port)}
+    try:
+        links = list(pathlib.Path(f"/proc/{pid}/fd").iterdir())
+    except (FileNotFoundError, ProcessLookupError):  # it has ended
+        return False
+    for link in links:
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # closed meanwhile
+            if os.readlink(link) in sockets:
+                return True
+    return False
 
 
 def _table(name):
