@@ -303,10 +303,11 @@ class Httpd:
         """Stop by our own process id; harmless when it does not run.
 
         Whoever still reads the log wants a stop without haste: after SIGTERM the event MPM closes
-        connections under the hands of its own threads, and now and then one of them crashes.
+        connections under the hands of its own threads, and now and then one of them crashes; and
+        of a child that takes its three seconds any MPM complains.
         """
         if self.process is not None:
-            if self.mpm == "event" and not remove:
+            if not remove:
                 self._end_children()
             self.process.send_signal(signal.SIGTERM)
             try:
