@@ -2,6 +2,7 @@
 """A real httpd with the module, in a folder and on a port of its own."""
 
 import grp
+import itertools
 import os
 import pathlib
 import pwd
@@ -41,16 +42,28 @@ def unprivileged_user():
     raise KeyError(f"none of the users {', '.join(USERS)}")
 
 
+def _ports():
+    """Ports outside the range that outgoing connections are given, in a circle: those of this
+    worker of pytest alone, from anywhere on, for others may use them on this machine, too."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    mine = range(18000 + worker, 32000, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    begin = random.randrange(len(mine))
+    return itertools.cycle([*mine[begin:], *mine[:begin]])
+
+
+PORTS = _ports()
+
+
 def free_port():
-    """A port nobody listens on, outside the range that outgoing connections are given."""
-    while True:
-        port = random.randint(18000, 31999)
+    """A port nobody listens on; who is given it next time comes long after."""
+    for port in PORTS:
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
             return port
+    raise AssertionError("a circle has no end")
 
 
 class HttpdFailed(Exception):
@@ -92,6 +105,7 @@ class Httpd:
         self.reports = self.folder / "reports" if self.build.preload else None
         self.log = ErrorLog(self.folder / "error_log", self.reports)
         self.port = None
+        self.is_known = False  # whether somebody knows the port: then it stays
         self.process = None
         self.resumed = 0  # how often it had said so when it was started last
         write_documents(self.documents)
@@ -205,13 +219,18 @@ class Httpd:
     # -- life ----------------------------------------------------------------------------------
 
     def start(self):
-        """Start and wait until a child takes connections; another port when the port is taken."""
+        """Start and wait until a child takes connections.
+
+        The first time on another port when this one is taken; later that is a failure.
+        """
         for _ in range(5):
             self.port = self.port or free_port()
             said = self._launch()
             if said is None:
+                self.is_known = True
                 return self
-            if "could not bind" not in said and "Address already in use" not in said:
+            taken = "could not bind" in said or "Address already in use" in said
+            if self.is_known or not taken:
                 raise HttpdFailed(said)
             self.port = None
         raise HttpdFailed(said)
