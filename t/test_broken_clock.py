@@ -35,7 +35,7 @@ TABLE = {
     "after 2038, and right again": ([FAR, -FAR], AGAIN, IN, GOOD, AT_ONCE),
 }
 ROUNDS = 4      # of a sign-in, at most, until the person is in or is told why not
-SOON = 8        # seconds, with much to spare, in which the background has done its work
+SOON = 18       # seconds, with very much to spare, in which the background has done its work
 A_WHILE = 0.5   # seconds in which it may do what it should not
 QUICK = {"DingTalkRevocationPoll": "100ms", "DingTalkRecheck": "1s"}
 PHONE, E164 = "13911111111", "+8613911111111"

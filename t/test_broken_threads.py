@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A thousand connections that hang in a sign-in or dawdle, while people who are signed in work."""
 
+import contextlib
 import functools
 import time
 
@@ -45,7 +46,10 @@ each_mpm = pytest.mark.parametrize("mpm", MPMS)
 
 def held(httpd):
     """The most that any child holds of each thing."""
-    found = [leaks.holdings(pid) for pid in leaks.children(httpd.process.pid)]
+    found = []
+    for pid in leaks.children(httpd.process.pid):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            found.append(leaks.holdings(pid))
     return {what: max(one[what] for one in found) for what in MORE}
 
 

@@ -41,7 +41,7 @@ def away(farm, store):
     return killed
 
 
-def recovers(visit, httpd, userid="zhangsan", patience=10):
+def recovers(visit, httpd, userid="zhangsan", patience=30):
     """Sign in until it works again; who comes in."""
     end = time.monotonic() + patience
     while True:

@@ -81,7 +81,7 @@ class Simulator(Helper):
         """Empty the inbox."""
         self.order("DELETE", "/inbox")
 
-    def last_code(self, phone, messages=1, patience=5):
+    def last_code(self, phone, messages=1, patience=30):
         """The code last sent to this number, once it has got so many messages."""
         end = time.monotonic() + patience
         while len(got := self.inbox(phone)) < messages:
