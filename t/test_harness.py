@@ -54,6 +54,17 @@ def test_a_machine_too_busy_to_connect_in_time_is_no_complaint_and_a_refusal_is(
         assert len(log(tmp_path, line.format("time, never")).audit()) == 1
 
 
+@pytest.mark.parametrize("number, text", [
+    ("AH00484", "server reached MaxRequestWorkers setting, consider raising it"),
+    ("AH00286", "server reached MaxRequestWorkers setting, consider raising it"),
+    ("AH00161", "server reached MaxRequestWorkers setting, consider raising it"),
+    ("AH10159", "server is within MinSpareThreads of MaxRequestWorkers")])
+def test_a_machine_so_busy_that_all_workers_are_is_no_complaint(tmp_path, number, text):
+    line = NOTE.replace("notice", "error")
+    assert log(tmp_path, line.replace("AH00489: hello", f"{number}: {text}")).audit() == []
+    assert len(log(tmp_path, line.replace("AH00489: hello", f"AH00288: {text}")).audit()) == 1
+
+
 def test_a_crash_cannot_be_declared(tmp_path):
     line = NOTE.replace("hello", "child pid 7 exit signal Segmentation fault (11)")
     audited = log(tmp_path, line)

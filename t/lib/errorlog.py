@@ -17,10 +17,12 @@ TRACER = "Tracer caught signal"
 REPORT_MAX = 12000  # characters: the rest repeats the beginning
 # What no test is about: libpq on stderr, when a server is killed; a machine so busy that
 # PostgreSQL's seconds for a connection are over, or MariaDB's (whom that harms is for the test to
-# say); and one whose OpenSSL has fewer updates than its mod_ssl.
+# say), or that all of httpd's workers are busy for a moment; and one whose OpenSSL has fewer updates
+# than its mod_ssl.
 WHENEVER = re.compile(r"^WARNING:  terminating connection|"
                       r"DT0005: database: connection to server .*: timeout expired$|"
                       r"DT000[57]: .*no answer in time$|"
+                      r"AH(00484|00286|00161|10159): server (reached|is within) |"
                       r"AH01882: Init: this version of mod_ssl was compiled against a newer")
 
 
