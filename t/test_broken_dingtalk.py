@@ -21,13 +21,17 @@ WITHIN = TOTAL + 3       # one call that hangs, on a machine that has other thin
 THREADS = 25             # of the child
 CROWD = 40
 AT_ONCE = 2              # visitors of each row
+TRIES = 5                # of a row whose time-out may also end what comes before
 BACK = 2 + WITHIN        # who does not answer is left alone for two seconds
-LIMITS = {"DingTalkTimeout": f"connect={int(CONNECT * 1000)}ms total={TOTAL}s",
-          "DingTalkRecheck": "0"}
+HURRIED = {"DingTalkTimeout": f"connect={int(CONNECT * 1000)}ms total={TOTAL}s",
+           "DingTalkRecheck": "0"}
+# A busy machine, too, needs its time for a call: where the time-out is not the point, it is far off.
+PATIENT = {**HURRIED, "DingTalkTimeout": "connect=10s total=10s"}
 
 # How it ends: status, number and words of the line in the log. {call} is the call that broke.
 IN = None
-NO_TIME = (503, "DT0021", r"dingtalk_down \({call}: no complete reply in time")
+LATE = r"dingtalk_down \({call}: no complete reply in time"
+NO_TIME = (503, "DT0021", LATE)
 CROWDED = (503, "DT0021", "dingtalk_down|crowded")
 BROKE = (503, "DT0021", r"dingtalk_down \({call}: (the connection |the reply ended too early)")
 NOBODY = (503, "DT0021", r"dingtalk_down \({call}: no connection")
@@ -113,11 +117,29 @@ TABLE = ([(call, fault, *row) for fault, row in FAULTS.items() for call in CALLS
 
 
 @pytest.fixture(scope="module")
-def shared(farm, running_simulator):
-    """One httpd for all rows, in which somebody works all the while."""
-    running_simulator.reset()
-    httpd = farm.get(sites.protected(running_simulator, **LIMITS))
-    yield from worked_in(httpd, running_simulator)
+def hurried(farm, running_simulator):
+    """One httpd for all rows that end by the time-out, in which somebody works all the while."""
+    yield from started(farm, running_simulator, HURRIED)
+
+
+@pytest.fixture(scope="module")
+def patient(farm, running_simulator):
+    """One for all the others."""
+    yield from started(farm, running_simulator, PATIENT)
+
+
+def started(farm, sim, limits):
+    """An httpd with these limits, in which somebody works."""
+    sim.reset()
+    yield from worked_in(farm.get(sites.protected(sim, **limits)), sim)
+
+
+def pace(request):
+    """Which of two httpds a row needs."""
+    row = getattr(request.node, "callspec", None)
+    fault = row and row.params.get("fault")
+    outcome = row and row.params.get("outcome", NETWORK.get(fault, [None])[-1])
+    return "hurried" if outcome is NO_TIME else "patient"
 
 
 def worked_in(httpd, sim):
@@ -134,9 +156,9 @@ def _member(httpd, sim):
 
 
 @pytest.fixture
-def site(shared, serve, sim):
-    """That httpd; after each row it is judged how the one who works was served meanwhile."""
-    yield from judged(*shared)
+def site(request, serve, sim):
+    """The row's httpd; after the row it is judged how the one who works was served meanwhile."""
+    yield from judged(*request.getfixturevalue(pace(request)))
 
 
 def judged(httpd, working):
@@ -167,6 +189,27 @@ def signs_in(httpd, sim):
     return status == 200
 
 
+def late_call(httpd, answer):
+    """The call whose time-out was the end of this answer, or None."""
+    httpd.allow_log("DT0021")
+    lines = [line for line in httpd.log.lines() if answer.error_id and answer.error_id in line]
+    found = re.search(LATE.format(call=r"([\w/]+)"), "\n".join(lines))
+    return found and found[1]
+
+
+def too_slow(httpd, all_met, call):
+    """Whether somebody did not come as far as this call: one before it had its time-out."""
+    return any(late_call(httpd, met.answer) not in (None, call) for met in all_met)
+
+
+def back_in_time(httpd, sim):
+    """Somebody new comes in at once; later only where a good call had its time-out, too."""
+    answer = Client(httpd, sim).sign_in()
+    if answer.status != 200:
+        assert late_call(httpd, answer), answer
+        within(BACK, lambda: signs_in(httpd, sim))
+
+
 def arrive(callbacks):
     """All of them come back at the same time; who is sent for another code fetches it once."""
     def come(browser):
@@ -191,17 +234,22 @@ def ends(httpd, all_met, outcome, call, limit=WITHIN):
 @pytest.mark.parametrize("call,fault,mode,how,outcome", TABLE,
                          ids=[f"{row[0]}-{row[1]}" for row in TABLE])
 def test_how_a_sign_in_ends(site, sim, call, fault, mode, how, outcome):
-    callbacks = back_from_dingtalk(site, sim)
-    if call == "accessToken":
-        sim.expire("app_token", forget=True)
-    sim.forget_calls()
-    sim.misbehave(call, mode, **how)
-    ends(site, arrive(callbacks), outcome, CALLS[call])
+    for _ in range(TRIES):
+        callbacks = back_from_dingtalk(site, sim)
+        if call == "accessToken":
+            sim.expire("app_token", forget=True)
+        sim.forget_calls()
+        sim.misbehave(call, mode, **how)
+        all_met = arrive(callbacks)
+        if outcome is not NO_TIME or not too_slow(site, all_met, CALLS[call]):
+            break
+        sim.behave()
+    ends(site, all_met, outcome, CALLS[call])
     made = [entry["call"] for entry in sim.calls()]
     assert set(made) <= set(CALLS), "nobody follows a redirect"
     assert made.count(call) <= 2 * AT_ONCE, "asked once more at most"
     sim.behave()
-    assert Client(site, sim).sign_in().status == 200, "and it works again at once"
+    back_in_time(site, sim)
 
 
 def test_each_call_of_a_sign_in_may_take_its_time(site, sim):
@@ -215,23 +263,34 @@ def test_each_call_of_a_sign_in_may_take_its_time(site, sim):
 # -- the network -----------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
-def two_ways(farm, running_simulator):
+def hurried_ways(farm, running_simulator):
     """An httpd whose ways to api and oapi can be broken; somebody works in it."""
-    running_simulator.reset()
-    port = int(running_simulator.api.rpartition(":")[2])
+    yield from two_ways(farm, running_simulator, HURRIED)
+
+
+@pytest.fixture(scope="module")
+def patient_ways(farm, running_simulator):
+    """Another, for rows that do not end by the time-out."""
+    yield from two_ways(farm, running_simulator, PATIENT)
+
+
+def two_ways(farm, sim, limits):
+    """An httpd with these limits, and its ways."""
+    sim.reset()
+    port = int(sim.api.rpartition(":")[2])
     with Faulty(port) as api, Faulty(port) as oapi:
-        text = sites.protected(running_simulator, **LIMITS)
+        text = sites.protected(sim, **limits)
         for name, way in (("api", api), ("oapi", oapi)):
-            text = text.replace(f"DingTalkEndpoint {name} {running_simulator.api}",
+            text = text.replace(f"DingTalkEndpoint {name} {sim.api}",
                                 f"DingTalkEndpoint {name} http://127.0.0.1:{way.port}")
-        for httpd, working in worked_in(farm.get(text), running_simulator):
+        for httpd, working in worked_in(farm.get(text), sim):
             yield httpd, working, {"api": api, "oapi": oapi}
 
 
 @pytest.fixture
-def ways(two_ways, serve, sim):
-    """That httpd with its ways, judged as the other one."""
-    httpd, working, ways = two_ways
+def ways(request, serve, sim):
+    """The row's httpd with its ways, judged as the other one."""
+    httpd, working, ways = request.getfixturevalue(pace(request) + "_ways")
     for _ in judged(httpd, working):
         yield httpd, ways
         for way in ways.values():  # a row that failed has no share in the next one
@@ -243,9 +302,15 @@ def ways(two_ways, serve, sim):
 def test_how_a_sign_in_ends_behind_a_network_that(ways, sim, host, call, fault):
     httpd, way = ways[0], ways[1][host]
     mode, how, outcome = NETWORK[fault]
-    callbacks = back_from_dingtalk(httpd, sim)
-    way.turn(mode, **how)
-    ends(httpd, arrive(callbacks), outcome, CALLS[call])
+    for _ in range(TRIES):
+        callbacks = back_from_dingtalk(httpd, sim)
+        way.turn(mode, **how)
+        all_met = arrive(callbacks)
+        if outcome is not NO_TIME or not too_slow(httpd, all_met, CALLS[call]):
+            break
+        way.turn("good")
+        within(BACK, lambda: signs_in(httpd, sim))
+    ends(httpd, all_met, outcome, CALLS[call])
     way.turn("good")
     assert within(BACK, lambda: signs_in(httpd, sim)) < BACK, "without a restart"
 
