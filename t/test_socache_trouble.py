@@ -18,6 +18,7 @@ from lib import expect
 from lib import site as sites
 from lib.caches import (  # noqa: F401  (fixtures)
     cache_of, memcached, on_redis, redis, remote, start)
+from lib.patient import Patient
 from lib.steps import copy_of, is_in, leave, within
 
 # What httpd and its providers say of a server that does not answer, and what we say.
@@ -95,14 +96,14 @@ def test_the_log_says_once_that_it_is_gone_and_that_it_is_back(on_redis, start, 
     assert len([line for line in httpd.log.lines() if "DT0065:" in line]) == 1
 
 
-def test_many_at_once_when_it_goes_and_comes_back(remote, start, visit):
+def test_many_at_once_when_it_goes_and_comes_back(remote, start, sim):
     httpd = start(remote, fresh=True)
-    browser = visit(httpd)
+    browser = Patient(httpd, sim)
     browser.sign_in()
     httpd.allow_log(*UNREACHABLE)
 
     def ask(_):
-        return copy_of(browser, visit, httpd).fetch("/app/data.txt").status
+        return Patient(httpd, sim, jar=browser.jar.copy()).fetch("/app/data.txt").status
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(200))) == {200}
@@ -113,14 +114,14 @@ def test_many_at_once_when_it_goes_and_comes_back(remote, start, visit):
         assert set(pool.map(ask, range(200))) == {200}
 
 
-def test_connections_that_the_server_has_closed_are_nobodys_trouble(on_redis, start, visit):
+def test_connections_that_the_server_has_closed_are_nobodys_trouble(on_redis, start, sim):
     httpd = start(on_redis, fresh=True)
-    browser = visit(httpd)
+    browser = Patient(httpd, sim)
     browser.sign_in()
     httpd.allow_log("AH03478", "AH03479")
 
     def ask(_):
-        return copy_of(browser, visit, httpd).fetch("/app/data.txt").status
+        return Patient(httpd, sim, jar=browser.jar.copy()).fetch("/app/data.txt").status
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         for _ in range(5):

@@ -13,6 +13,7 @@ from lib.binding import (  # noqa: F401  (fixtures)
     NO_LIMITS, at_once, bound_site, store, stores, to_bind_page, with_codes, wrong)
 from lib.browser import Client
 from lib.databases import Postgres
+from lib.patient import Patient
 from lib.redis import Redis
 from lib.steps import within
 
@@ -229,7 +230,7 @@ def test_requests_without_the_session_store_are_counted(serve, sim):
                       modules=("status", "socache_redis"))
         httpd.expect_log("DT0010", "DT0064")
         httpd.allow_log("socache_redis")
-        browser = Client(httpd, sim)
+        browser = Patient(httpd, sim)
         assert browser.sign_in().status == 200
         redis.kill()
         with what_moves(httpd) as found:

@@ -15,6 +15,7 @@ from lib.binding import (
 from lib.databases import Postgres
 from lib.load import Load
 from lib.nodes import Roaming, at, cluster, member_of_cluster
+from lib.patient import LATE
 from lib.redis import Redis
 
 PHONE, E164 = "13911111111", "+8613911111111"
@@ -80,6 +81,9 @@ def start_nodes(serve, store, kept, config_of):
     def make(*lines, fresh=False, clock=None, **changes):
         pair = cluster(serve, config_of(*lines, **changes), fresh=fresh, clock=clock,
                        modules=() if kept == COOKIE else ("socache_redis",))
+        for node in pair:
+            if kept != COOKIE:
+                node.allow_log(LATE)
         store.wait()
         return pair
     return make
@@ -312,6 +316,7 @@ def test_one_session_is_renewed_on_both_nodes_at_the_same_time(start_nodes, sim,
 def closed(node, browser):
     """Whether the node says within moments that it cannot know now."""
     browser, began = at(node, browser), time.monotonic()
+    browser.patient = False
     answers = [browser.fetch("/app/data.txt"), browser.navigate("/app/")]
     assert time.monotonic() - began < 4, "too slow"
     for answer in answers:

@@ -5,6 +5,7 @@ import pytest
 
 from . import site as sites
 from .memcached import Memcached
+from .patient import LATE, Patient
 from .redis import Redis
 
 MODULES = {"shmcb": ["socache_shmcb"], "redis": ["socache_redis"],
@@ -79,9 +80,17 @@ def start(serve, sim):
     """start(cache) gives an httpd whose sessions are there."""
     def started(cache, *lines, fresh=False, mpm="event", clock=None, **changes):
         text = sites.protected(sim, *lines, DingTalkSessionStore=cache.store, **changes)
-        return serve(text, fresh=fresh, mpm=mpm, clock=clock,
-                     modules=[*cache.modules, "cgi"])
+        httpd = serve(text, fresh=fresh, mpm=mpm, clock=clock, modules=[*cache.modules, "cgi"])
+        if cache.server:
+            httpd.allow_log(LATE)
+        return httpd
     return started
+
+
+@pytest.fixture
+def visit(sim):
+    """visit(httpd, …) gives a new browser, which a cache may keep waiting."""
+    return lambda httpd, **options: Patient(httpd, sim, **options)
 
 
 def who(browser):

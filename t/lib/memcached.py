@@ -13,7 +13,7 @@ import tempfile
 
 from .databases import find_program
 from .httpd import free_port
-from .process import Server
+from .process import Server, swift
 
 
 class MemcachedFailed(Exception):
@@ -59,4 +59,4 @@ class Memcached(Server):
 
     def start(self):
         """Start, on the same port, until it answers."""
-        return self.launch(self._command(), self.stats, MemcachedFailed)
+        return self.launch(swift(self._command()), self.stats, MemcachedFailed)

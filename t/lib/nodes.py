@@ -4,12 +4,12 @@
 import itertools
 
 from . import site as sites, wire
-from .browser import Client
+from .patient import Patient
 
 KEY = "one key that all nodes have in common"
 
 
-class Roaming(Client):
+class Roaming(Patient):
     """A browser whose every request is answered by the next node in turn.
 
     It knows the site by the address of its first node, as it would know a balancer's.
@@ -17,13 +17,17 @@ class Roaming(Client):
 
     def __init__(self, nodes, simulator=None, turn=0, **options):
         super().__init__(nodes[0], simulator, **options)
-        self.nodes = nodes
+        self.nodes = self.answering = nodes
         self.turns = itertools.cycle([*nodes[turn:], *nodes[:turn]])
 
     def tab(self, **changes):
         """Another tab of the same browser, on the same site."""
         return Roaming(self.nodes, self.simulator, **{
             "host": self.host, "language": self.language, "jar": self.jar, **changes})
+
+    def servers(self):
+        """Whose logs say why."""
+        return self.answering
 
     def raw(self, data):
         """Send bytes to the next node."""
@@ -33,7 +37,7 @@ class Roaming(Client):
 def at(node, browser):
     """The same browser, all of whose requests a balancer sends to this one node from now on."""
     other = Roaming([browser.httpd], browser.simulator, jar=browser.jar, host=browser.host)
-    other.turns = itertools.repeat(node)
+    other.turns, other.answering = itertools.repeat(node), [node]
     return other
 
 

@@ -13,7 +13,7 @@ import tempfile
 
 from .databases import find_program
 from .httpd import free_port
-from .process import Server
+from .process import Server, swift
 
 
 class RedisFailed(Exception):
@@ -82,4 +82,4 @@ class Redis(Server):
 
     def start(self):
         """Start, on the same port and with what it had when it was stopped, until it answers."""
-        return self.launch(self._command(), lambda: self.ask("PING"), RedisFailed)
+        return self.launch(swift(self._command()), lambda: self.ask("PING"), RedisFailed)
