@@ -125,6 +125,10 @@ class Simulator(Helper):
         """Good again."""
         self.order("DELETE", "/misbehave")
 
+    def release(self):
+        """Who is made to wait by a delay goes on; delays are then as long as a test needs them."""
+        self.order("POST", "/release")
+
     def settings(self, **values):
         """Change lifetimes, permissions, limits; see t/sim/dingtalk/settings.py."""
         return self.order("POST", "/settings", values)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The simulator against the documented facts, one behaviour per test."""
 
+import concurrent.futures
 import http.client
 import socket
 import sys
@@ -305,6 +306,18 @@ def test_it_hangs_up(sim, mode, failure):
     with pytest.raises(failure):
         sim.me(token)
     assert sim.me(token).status == 200
+
+
+def test_a_delay_ends_when_it_is_told_to(sim):
+    sim.control("misbehave", {"call": "user_get", "mode": "delay", "seconds": 3600})
+    path = f"/topapi/v2/user/get?access_token={sim.app_token()}"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        waits = pool.submit(sim.send, "POST", path, {"userid": "lisi"})
+        while not any(call["call"] == "user_get" for call in sim.control("calls")):
+            assert not waits.done()
+        assert [call["status"] for call in sim.control("calls")][-1] is None
+        sim.control("release", {})
+        assert waits.result().json["errcode"] == 0
 
 
 def test_lost_answer_may_have_spent_the_code(sim):

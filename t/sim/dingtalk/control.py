@@ -17,6 +17,7 @@ POST   /_sim/scan                  {"userid", "url": address of /oauth2/auth, "c
 POST   /_sim/jsapi_code            {"userid"} → {"code"}: a login-free code for getuserinfo
 POST   /_sim/misbehave             one rule or a list of them, see faults.py; GET shows what is
                                    left, DELETE ends it
+POST   /_sim/release               who is made to wait by a delay goes on
 GET    /_sim/inbox[?phone=E.164]   the text messages that arrived, oldest first: [{n, time, gateway,
                                    phone, text, code, sign, template, params, id}]; id is what
                                    the sender calls it. The page /inbox shows them
@@ -83,6 +84,7 @@ class Control:
             ("GET", "misbehave", self.faults),
             ("POST", "misbehave", self.misbehave),
             ("DELETE", "misbehave", self.behave),
+            ("POST", "release", self.release),
             ("GET", "inbox", self.inbox),
             ("DELETE", "inbox", self.empty_inbox),
             ("POST", "expire", self.expire),
@@ -205,6 +207,9 @@ class Control:
 
     async def behave(self, request: web.Request) -> Any:
         self.world.faults.clear()
+
+    async def release(self, request: web.Request) -> Any:
+        self.world.faults.release()
 
     async def expire(self, request: web.Request) -> Any:
         order = await _body(request)

@@ -4,12 +4,14 @@
 A rule of POST /_sim/misbehave: {"call": short name or "*", "mode": one of MODES, "times": how
 often (absent or null: until deleted), "skip": how many calls pass unharmed first, "delay": seconds
 before anything happens, "processed": true lets the call take effect before its answer is lost}
-plus the parameters named in the docstring of each mode, in modes.py.
+plus the parameters named in the docstring of each mode, in modes.py. POST /_sim/release ends the
+delays under way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +62,7 @@ class Rule:
         if self.processed:
             once()
         if self.delay:
-            await asyncio.sleep(self.delay)
+            await host.world.faults.sleep(self.delay)
         return await MODES[self.mode](Hit(self.params, host, request, entry, once))
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,12 +75,23 @@ class Faults:
 
     def __init__(self) -> None:
         self.rules: list[Rule] = []
+        self._released = asyncio.Event()
 
     def add(self, rule: Rule) -> None:
         self.rules.append(rule)
 
     def clear(self) -> None:
         self.rules.clear()
+
+    async def sleep(self, seconds: float) -> None:
+        """Until they are over, or until a release."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._released.wait(), seconds)
+
+    def release(self) -> None:
+        """Who sleeps goes on; who comes now sleeps."""
+        self._released.set()
+        self._released = asyncio.Event()
 
     def take(self, call: str) -> Rule | None:
         for rule in self.rules:
