@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A body that ends early, stalls or is nonsense gets one answer, and nothing behind it."""
 
-import socket
-
 import pytest
 
 from lib import site as sites, wire
@@ -33,11 +31,7 @@ def portal(bound_site, sim, store):
 def ask(httpd, path, fields, body, end=True):
     """One POST as bytes, after which we say no more; end: and say so. All answers to it."""
     head = "\r\n".join([f"POST {path} HTTP/1.1", f"Host: 127.0.0.1:{httpd.port}", *fields])
-    with socket.create_connection(("127.0.0.1", httpd.port), 20) as stream:
-        stream.sendall(head.encode() + b"\r\n\r\n" + body)
-        if end:
-            stream.shutdown(socket.SHUT_WR)
-        return b"".join(iter(lambda: stream.recv(65536), b""))
+    return wire.exchange(httpd.port, head.encode() + b"\r\n\r\n" + body, end=end)
 
 
 def only(data):

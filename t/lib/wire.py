@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP/1.1 as bytes: send exactly these, read to the end, and see every byte that came back."""
 
+import contextlib
 import json
 import socket
+
+HUNG_UP = (ConnectionResetError, BrokenPipeError)
 
 
 class Answer:
@@ -51,20 +54,24 @@ class Answer:
         return json.loads(self.body)
 
 
-def exchange(port, data, tls=None, name="127.0.0.1", timeout=20):
-    """Send bytes to a port on loopback and return all that comes back until the end."""
+def exchange(port, data, tls=None, name="127.0.0.1", timeout=20, end=False):
+    """Send bytes to a port on loopback and return all that comes back until the end.
+
+    end: say that nothing follows
+    """
     received = bytearray()
     with socket.create_connection(("127.0.0.1", port), timeout) as plain:
         stream = tls.wrap_socket(plain, server_hostname=name) if tls else plain
         try:
-            stream.sendall(data)
-            while True:
-                chunk = stream.recv(65536)
-                if not chunk:
-                    break
-                received += chunk
-        except (ConnectionResetError, BrokenPipeError):
-            pass
+            # Who refuses may answer and hang up before all is sent: the answer is there then.
+            with contextlib.suppress(*HUNG_UP):
+                stream.sendall(data)
+            if end:
+                with contextlib.suppress(OSError):
+                    stream.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(*HUNG_UP):
+                while chunk := stream.recv(65536):
+                    received += chunk
         finally:
             if tls:
                 stream.close()
