@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pathlib
 import signal
 import time
 
@@ -28,9 +29,24 @@ def kill_children(httpd):
 
 
 def kill_all(httpd):
-    """Kill httpd as when the machine loses its power; nobody can clean up."""
-    os.killpg(httpd.process.pid, signal.SIGKILL)  # it was started as a group of its own
+    """Kill httpd as when the machine loses its power; nobody can clean up, and the port is free."""
+    group = httpd.process.pid  # it was started as a group of its own
+    os.killpg(group, signal.SIGKILL)
     httpd.stop()
+    end = time.monotonic() + PATIENCE
+    while _somebody_lives(group):
+        assert time.monotonic() < end, "a child that was killed has not ended"
+        time.sleep(0.01)
+
+
+def _somebody_lives(group):
+    """Whether a process of this group may still hold something, which a zombie does not."""
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            state, _, leader = stat.read_text().rpartition(")")[2].split()[:3]
+            if int(leader) == group and state != "Z":
+                return True
+    return False
 
 
 SOURCE = r"""
