@@ -16,6 +16,7 @@ from .binding import at_once
 from .load import Load
 
 UNDISTURBED = 10        # answers that come before anything is broken
+ENOUGH = 6              # answers of each browser, of which a slow one does not make the median
 SLOWER = 10             # times: so much a median may grow on a machine with other things to do,
 MOMENT = 0.25           # seconds: or so much, whatever it was before
 NOT_SLOWED = 5          # seconds; what waits for a broken part would wait longer, again and again
@@ -42,6 +43,8 @@ class Working:
     def go_on(self):
         """Wait for answers that were asked for after now: a round may be under way."""
         self.load.go_on(2)
+        while len(self.meanwhile()) < ENOUGH * len(self.load.jobs) and not self.load.failures:
+            self.load.go_on()
 
     def again(self):
         """From now on something else is broken."""
