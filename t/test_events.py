@@ -14,6 +14,7 @@ from lib.binding import MANY_CHILDREN, POSTGRES
 from lib.events import (  # noqa: F401  (fixtures)
     LEAVE, MODIFY, POLL, at_node, at_once, is_in, memory, nodes, on_every_memory, pushed,
     pushed_in_time, signed_in, site, throughout, watched, within)
+from lib.steps import SLACK
 
 DAY = 24 * 3600 * 1000
 EVENT = "/dingtalk/event"
@@ -379,7 +380,7 @@ def test_an_event_counts_once_across_nodes_that_get_it_at_the_same_time(nodes, s
     urls = [f"{node.origin}{EVENT}" for node in both] * 4
     assert all(again["ok"] for again in at_once(
         *[lambda url=url: sim.push_again(push, url=url) for url in urls]))
-    within(POLL + 1, lambda: not is_in(browser) and not is_in(there))
+    within(POLL + 1 + SLACK, lambda: not is_in(browser) and not is_in(there))
     browser.sign_in("lisi")
     there.jar = browser.jar.copy()
     assert all(sim.push_again(push, url=url)["ok"] for url in urls)

@@ -304,7 +304,7 @@ def test_polls_that_are_overdue_are_said_to_be(serve, sim):
                       fresh=True, modules=("status",))
         httpd.allow_log("DT0005", "DT0007")
         httpd.expect_log("DT0052", "DT0053")
-        assert lines(httpd)["PollOverdue-1"] == 0
+        within(20, lambda: lines(httpd)["PollOverdue-1"] == 0)
         database.kill()
         within(20, lambda: lines(httpd)["PollOverdue-1"] == 1)
         assert lines(httpd)["PollAge-1"] >= 2

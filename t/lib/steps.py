@@ -3,6 +3,8 @@
 
 import time
 
+SLACK = 8  # seconds that a busy machine may take beside what is promised
+
 
 def is_in(browser):
     """Whether the browser's session opens the page."""
@@ -29,6 +31,14 @@ def within(seconds, holds):
         assert time.monotonic() - began < seconds, f"not within {seconds} s"
         time.sleep(0.05)
     return time.monotonic() - began
+
+
+def promised(seconds, attempt, times=5):
+    """attempt() says how long it took: less than this, or somebody else kept the machine busy."""
+    took = []
+    while not took or min(took) >= seconds:
+        assert len(took) < times, f"not within {seconds} s: {took}"
+        took.append(attempt())
 
 
 def throughout(seconds, holds):
