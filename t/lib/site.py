@@ -2,6 +2,7 @@
 """The documents and the configuration texts of a usual protected site."""
 
 CANARY = "canary-of-the-protected-page"
+PATIENT = {"DingTalkTimeout": "connect=10s total=60s"}  # for calls that a test holds for a while
 
 # For a site that crowds enter: who waits for a connection to DingTalk, or for the app token, does so
 # for a tenth of the whole time only.
