@@ -205,6 +205,22 @@ def test_sessions_in_a_cache_end_too(serve, sim):
     assert not is_in(leaver) and is_in(other)
 
 
+# -- whose event -----------------------------------------------------------------------------------
+
+def test_an_event_of_another_corp_is_acknowledged_and_ignored(site, sim):
+    (browser,) = signed_in(sim, site, "lisi")
+    site.allow_log("DT0070")
+    pushed(sim, LEAVE, "lisi", corp_id="dingothercorp0002")
+    pushed(sim, "org_remove", corp_id="dingothercorp0002")
+    assert is_in(browser)
+
+
+def test_an_event_that_names_no_corp_is_of_the_owner(site, sim):
+    (browser,) = signed_in(sim, site, "lisi")
+    pushed(sim, text=json.dumps({"EventType": LEAVE, "eventId": "no-corp", "userId": ["lisi"]}))
+    assert not is_in(browser)
+
+
 # -- two corps in one httpd ------------------------------------------------------------------------
 
 @pytest.fixture
