@@ -12,6 +12,7 @@ from lib.binding import (  # noqa: F401  (fixtures)
     NO_LIMITS, BindPage, bound_site, gateway, store, stores, to_bind_page, user_of,
     whoami, with_codes, wrong)
 from lib.browser import Client
+from lib.steps import promised
 
 PHONE, E164 = "13911111111", "+8613911111111"
 ENGLISH = "en-GB,en;q=0.8"
@@ -373,16 +374,21 @@ def test_an_unknown_number_gets_the_same_page_and_no_message(asking, sim, visit)
 def test_an_unknown_number_takes_as_long(asking, sim, visit, seconds):
     """However slow the gateway is."""
     sim.misbehave("gateway_sms", "delay", seconds=seconds)
-    spans = {}
-    for phone in (PHONE, "13922222222", PHONE, "13922222222"):
-        page = to_bind_page(visit(asking))
-        began = time.monotonic()
-        told = page.ask(phone)
-        spans.setdefault(phone, []).append(time.monotonic() - began)
-        assert told["ok"] is True
-    sim.last_code(E164, messages=2)
-    one, two = (min(span) for span in spans.values())
-    assert abs(one - two) < 0.15, spans
+    spans = {PHONE: [], "13922222222": []}
+
+    def differ():
+        """By how much the fastest of each do; others keep the machine busy for one of them."""
+        for phone, span in spans.items():
+            page = to_bind_page(visit(asking))
+            began = time.monotonic()
+            told = page.ask(phone)
+            span.append(time.monotonic() - began)
+            assert told["ok"] is True
+        return abs(min(spans[PHONE]) - min(spans["13922222222"]))
+
+    differ()
+    promised(0.15, differ, times=9)
+    sim.last_code(E164, messages=len(spans[PHONE]))
 
 
 @pytest.mark.parametrize("state", ["disabled", "twice", "without"])
