@@ -13,6 +13,7 @@ from lib.steps import leave, within
 PEOPLE = ("zhangsan", "lisi")
 PAGE = "/app/data.txt"
 SESSION = "/dingtalk/session"
+KEPT = ("KeepAliveTimeout 60", "MaxKeepAliveRequests 0")  # it stays, however slow the client is
 
 
 class Shared:
@@ -53,7 +54,7 @@ def signed_in(httpd, sim, userid, host=None):
 @pytest.fixture(params=["cookie", "socache:shmcb"])
 def any_store(request, serve, sim):
     """The usual site, with each place where sessions are kept."""
-    return serve(sites.protected(sim, "MaxKeepAliveRequests 0", DingTalkSessionStore=request.param),
+    return serve(sites.protected(sim, *KEPT, DingTalkSessionStore=request.param),
                  modules=["socache_shmcb"])
 
 
@@ -85,7 +86,7 @@ def test_a_forged_cookie_is_refused_right_after_the_real_one(any_store, sim, sha
 
 
 def test_a_cookie_is_refused_for_another_host_on_its_connection(serve, sim, shared):
-    httpd = serve("\n".join([sites.protected(sim), "UseCanonicalName Off"]))
+    httpd = serve("\n".join([sites.protected(sim), *KEPT, "UseCanonicalName Off"]))
     cookie = signed_in(httpd, sim, PEOPLE[0], host="one.example")[1]
     connection = shared(httpd)
     for _ in range(3):
@@ -97,7 +98,7 @@ def test_a_cookie_is_refused_by_another_application_on_its_connection(serve, sim
     domain = "DingTalkCookieDomain example.com"
     other = sites.application(sim, DingTalkClientID="dingotherclient")
     httpd = serve("\n".join([
-        "UseCanonicalName Off",
+        *KEPT, "UseCanonicalName Off",
         sites.vhost("a.example.com", sites.application(sim), domain, sites.location("/app")),
         sites.vhost("b.example.com", other, domain, sites.location("/app"))]))
     cookie = signed_in(httpd, sim, PEOPLE[0], host="a.example.com")[1]
