@@ -27,7 +27,7 @@ def leaver(userid, **more):
 @pytest.fixture
 def site(memory, serve, sim, clock):
     """A site that has fetched the list for the first time."""
-    httpd = serve(watched(sim, memory.lines()), fresh=True, clock=clock)
+    httpd = serve(watched(sim, memory.lines(), **sites.PATIENT), fresh=True, clock=clock)
     httpd.database = memory.database
     within(SOON, lambda: sim.calls(LIST))
     return httpd
@@ -67,19 +67,23 @@ def test_what_was_missed_while_httpd_was_down_counts_after_the_start(site, sim, 
 
 def test_only_one_child_of_one_node_fetches(nodes, sim):
     """The others come while DingTalk still thinks about its answer to the first."""
-    sim.misbehave(LIST, "delay", seconds=3)
-    nodes(MANY_CHILDREN)
+    sim.misbehave(LIST, "delay", seconds=60)
+    nodes(MANY_CHILDREN, **sites.PATIENT)
     within(SOON, lambda: sim.calls(LIST))
     time.sleep(4)
     assert len(sim.calls(LIST)) == 1
+    sim.behave()
+    sim.release()
 
 
 def test_only_one_prefork_child_fetches(serve, sim):
-    sim.misbehave(LIST, "delay", seconds=1)
-    serve(watched(sim), fresh=True, mpm="prefork")
+    sim.misbehave(LIST, "delay", seconds=60)
+    serve(watched(sim, **sites.PATIENT), fresh=True, mpm="prefork")
     within(SOON, lambda: sim.calls(LIST))
     time.sleep(2)
     assert len(sim.calls(LIST)) == 1
+    sim.behave()
+    sim.release()
 
 
 def test_without_a_subscription_nothing_is_fetched(serve, sim):
@@ -180,7 +184,7 @@ def test_killed_while_dingtalk_answers_nobody_who_left_stays_in(site, sim, clock
     sim.person("lisi", **LEFT)
     sim.fail(leaver("lisi"))
     sim.forget_calls()
-    sim.misbehave(LIST, "delay", seconds=3, processed=True, times=1)
+    sim.misbehave(LIST, "delay", seconds=60, processed=True, times=1)
     clock.advance(LATER + 60)
     within(SOON, lambda: sim.calls(LIST))
     kill_all(site)
@@ -200,12 +204,13 @@ def test_killed_before_the_database_could_keep_them_nobody_who_left_stays_in(
     sim.person("lisi", **LEFT)
     sim.fail(leaver("lisi"))
     sim.forget_calls()
-    sim.misbehave(LIST, "delay", seconds=1, processed=True, times=1)
+    sim.misbehave(LIST, "delay", seconds=60, processed=True, times=1)
     clock.advance(LATER + 60)
     within(SOON, lambda: sim.calls(LIST))
     with contextlib.closing(sqlite3.connect(memory.database.path, timeout=10)) as database:
         database.execute("BEGIN EXCLUSIVE")
-        time.sleep(1.5)
+        sim.release()
+        time.sleep(0.5)
         kill_all(site)
         database.rollback()
     clock.advance(MUCH_LATER)
@@ -236,7 +241,7 @@ def test_killed_after_they_were_kept_they_are_worked_off(site, sim, clock):
 
 def test_who_was_read_again_for_nothing_stays_in(site, sim, clock):
     browsers = remembered(sim, site, "lisi", "zhangsan", "duoduo")
-    sim.misbehave(LIST, "delay", seconds=3, processed=True, times=1)
+    sim.misbehave(LIST, "delay", seconds=60, processed=True, times=1)
     sim.forget_calls()
     clock.advance(LATER + 60)
     within(SOON, lambda: sim.calls(LIST))
@@ -260,6 +265,7 @@ def test_a_list_that_cannot_be_had_is_fetched_later(memory, serve, sim, clock, m
     within(SOON, lambda: sim.calls(LIST))
     (browser,) = signed_in(sim, httpd, "lisi")
     sim.fail(leaver("lisi"))
+    within(SOON, lambda: any("DT0071" in line for line in httpd.log.lines()))
     time.sleep(1)
     warned = [line for line in httpd.log.lines() if ":warn]" in line]
     assert len(warned) == 1, warned
