@@ -320,7 +320,7 @@ def test_how_a_sign_in_ends_behind_a_network_that(ways, sim, host, call, fault):
 @pytest.mark.parametrize("call", ["accessToken", "user_get"])
 def test_a_crowd_that_waits_for_one_call_keeps_nobody_waiting_who_is_in(serve, sim, call):
     """Half of the threads may wait; test_dingtalk_trouble.py has the first of the calls."""
-    total = 4
+    total = 6
     httpd = serve(sites.protected(sim, DingTalkTimeout=f"connect=1s total={total}s"), fresh=True)
     httpd.allow_log("AH00484")  # for a moment
     member = _member(httpd, sim)

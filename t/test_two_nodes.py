@@ -318,12 +318,13 @@ def closed(node, browser):
     browser, began = at(node, browser), time.monotonic()
     browser.patient = False
     answers = [browser.fetch("/app/data.txt"), browser.navigate("/app/")]
-    assert time.monotonic() - began < 4, "too slow"
+    took = time.monotonic() - began
+    assert took < 12, "too slow"
     for answer in answers:
         assert answer.status in (200, 503), answer
         if answer.status == 503:
             assert int(answer.get("Retry-After")) > 0
-    return all(answer.status == 503 for answer in answers)
+    return took < 4 and all(answer.status == 503 for answer in answers)
 
 
 def until(holds, patience=15):
@@ -351,7 +352,7 @@ def test_without_redis_all_nodes_say_503_and_with_it_all_are_as_before(
             redis.process.send_signal(signal.SIGSTOP)
             stack.callback(redis.process.send_signal, signal.SIGCONT)
         for node in pair:
-            until(functools.partial(closed, node, browser))
+            until(functools.partial(closed, node, browser), patience=30)
             assert at(node, browser).fetch("/open/").status == 200
             expect.login_json(at(node, stranger).fetch("/app/data.txt"))
     for node in pair:
