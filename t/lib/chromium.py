@@ -54,7 +54,7 @@ def chromium(tmp_path):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait(driver, condition, seconds=10):
+def wait(driver, condition, seconds=30):
     """Wait until the condition holds; a page that goes away while it is looked at is no error."""
     return WebDriverWait(driver, seconds, poll_frequency=0.05, ignored_exceptions=(
         StaleElementReferenceException, NoSuchElementException)).until(condition)
