@@ -15,7 +15,7 @@ from lib.app import Application  # noqa: E402
 from lib.browser import Client  # noqa: E402
 from lib.build import Build  # noqa: E402
 from lib.clock import Clock  # noqa: E402
-from lib.httpd import Httpd  # noqa: E402
+from lib.farm import Farm  # noqa: E402
 from lib.sim import Simulator  # noqa: E402
 from lib.tls import Authority  # noqa: E402
 
@@ -81,55 +81,6 @@ def authority():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class Farm:
-    """The httpds of one test file, shared by tests that want the same configuration."""
-
-    def __init__(self, build_facts):
-        self.build = build_facts
-        self.shared = {}
-        self.single = []
-
-    def get(self, config, fresh=False, **options):
-        """A started httpd with this configuration; fresh: for this test alone."""
-        key = (config, *sorted((name, repr(value)) for name, value in options.items()))
-        if not fresh and key in self.shared:
-            return self.shared[key]
-        httpd = Httpd(config=config, build=self.build, **options)
-        if fresh:
-            self.single.append(httpd)
-        else:
-            self.shared[key] = httpd
-        try:
-            return httpd.start()
-        except Exception:
-            self.shared.pop(key, None)
-            httpd.stop(remove=True)
-            raise
-
-    def all(self):
-        """All of them."""
-        return [*self.shared.values(), *self.single]
-
-    def end_test(self):
-        """Audit all logs and stop what only one test wanted; the complaints."""
-        for httpd in self.single:
-            httpd.stop()
-        complaints = [line for httpd in self.all() for line in httpd.log.audit()]
-        for httpd in self.single:
-            httpd.stop(remove=True)
-        self.single = []
-        return complaints
-
-    def end(self):
-        """Stop everything; what sanitizers complain about when the children end."""
-        complaints = []
-        for httpd in self.all():
-            httpd.stop(remove=not httpd.reports)
-            complaints += httpd.log.audit_reports()
-            httpd.stop(remove=True)
-        return complaints
-
-
 @pytest.fixture(scope="module")
 def farm(build):
     """The httpds of this test file."""
@@ -145,6 +96,12 @@ def serve(farm):
     yield farm.get
     complaints = farm.end_test()
     assert not complaints, "error log:\n" + "\n".join(complaints)
+
+
+@pytest.fixture
+def prepare(serve, farm):
+    """prepare(config, …) gives an httpd of this test's own that is yet to be started."""
+    return farm.make
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from lib.binding import at_once
 from lib.caches import MODULES
 from lib.events import watched
 from lib.faulty import NOISE, Faulty
-from lib.httpd import Httpd
 from lib.leaks import children
 from lib.memcached import Memcached
 from lib.patient import LATE
@@ -63,17 +62,18 @@ BACK = 20       # until it works again at the latest
 LOG = r"DT(0010|0011|0021|0023|0040|0064|0065|0073): |AH03473|AH0347[89]|AH03480|AH0079[01]"
 
 
+def through(way, server, sim):
+    """The configuration of a site whose cache is behind a proxy."""
+    store = server.store.replace(str(server.port), str(way.port))
+    return watched(sim, DingTalkSessionStore=store)
+
+
 class Site:
     """An httpd, a proxy and a cache."""
 
-    def __init__(self, server, kind, build, sim):
-        self.kind = kind
-        self.way = Faulty(server.port).__enter__()
-        store = server.store.replace(str(server.port), str(self.way.port))
-        self.httpd = Httpd(config=watched(sim, DingTalkSessionStore=store), modules=MODULES[kind],
-                           build=build).start()
-        self.sim = sim
-        self.children = sorted(children(self.httpd.process.pid))
+    def __init__(self, httpd, way, kind, sim):
+        self.httpd, self.way, self.kind, self.sim = httpd, way, kind, sim
+        self.children = sorted(children(httpd.process.pid))
 
     def browser(self, like=None):
         """A new browser, or one with the cookies of another."""
@@ -87,13 +87,8 @@ class Site:
 
     def complaints(self):
         """What is in the error log and should not be."""
-        self.httpd.log.allow(LOG)
+        self.httpd.allow_log(LOG)
         return self.httpd.log.audit()
-
-    def stop(self):
-        """The end."""
-        self.httpd.stop(remove=True)
-        self.way.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="module")
@@ -112,32 +107,38 @@ def servers():
         server.stop()
 
 
-class Trial(Site):
+def said(httpd, number, after):
+    """How often the log has said so, after so many lines."""
+    return len([line for line in httpd.log.lines()[after:] if number + ":" in line])
+
+
+class Trial:
     """One fault of one cache, met by everybody."""
 
-    def __init__(self, server, kind, build, sim, fault):
-        super().__init__(server, kind, build, sim)
-        self.people = people = People(self.httpd, sim, codes=False)
-        good = len(self.httpd.log.lines())
-        self.way.turn("slow" if fault == "slower than we wait" else fault, **HOW.get(fault, {}))
+    def __init__(self, server, kind, farm, sim, fault):
+        with Faulty(server.port) as way, \
+                farm.trial(through(way, server, sim), modules=MODULES[kind]) as httpd:
+            self._run(httpd, way, sim, fault)
+        self.complaints = httpd.complaints
+
+    def _run(self, httpd, way, sim, fault):
+        self.people = people = People(httpd, sim, codes=False)
+        good = len(httpd.log.lines())
+        way.turn("slow" if fault == "slower than we wait" else fault, **HOW.get(fault, {}))
         self.told = people.go_on()
         live = people.live.browser
-        self.many = at_once([lambda: Client(self.httpd, sim, jar=live.jar.copy())
+        self.many = at_once([lambda: Client(httpd, sim, jar=live.jar.copy())
                              .fetch("/app/data.txt").status] * 60, clients=12)
         self.others = {"open": live.fetch("/open/").status}
-        self.gone = self._said("DT0064", good)
-        self.way.turn("good")
+        self.gone = said(httpd, "DT0064", good)
+        way.turn("good")
         self.back = within(BACK, lambda: live.fetch("/app/data.txt").status == 200)
         people.until_back(BACK)
         self.came_in = people.who_came_in()
         self.same_children = people.same_children()
-        self.gone_and_back = self._said("DT0064", good), self._said("DT0065", good)
-        self.lines = self.httpd.log.lines()
-        self.bad_lines = self.complaints()
-
-    def _said(self, number, after):
-        """How often it has said so, after so many lines."""
-        return len([line for line in self.httpd.log.lines()[after:] if number + ":" in line])
+        self.gone_and_back = said(httpd, "DT0064", good), said(httpd, "DT0065", good)
+        self.lines = httpd.log.lines()
+        httpd.allow_log(LOG)
 
     def was_late(self):
         """Whether the time for an answer was over, which is no fault of a cache that is slow."""
@@ -145,16 +146,14 @@ class Trial(Site):
 
 
 @pytest.fixture(scope="module", params=TABLE, ids="-".join)
-def case(request, servers, build, running_simulator):
+def case(request, servers, farm, running_simulator):
     """A row of the table: what is promised, and what happened."""
     kind, fault = request.param
-    trial = Trial(servers(kind), kind, build, running_simulator, fault)
+    trial = Trial(servers(kind), kind, farm, running_simulator, fault)
     for _ in range(TRIES):
         if FAULTS[fault] is WORKS and trial.was_late():
-            trial.stop()
-            trial = Trial(servers(kind), kind, build, running_simulator, fault)
-    yield FAULTS[fault], trial
-    trial.stop()
+            trial = Trial(servers(kind), kind, farm, running_simulator, fault)
+    return FAULTS[fault], trial
 
 
 @pytest.mark.parametrize("place", WORKS)
@@ -185,7 +184,7 @@ def test_it_works_again_by_itself_and_who_was_signed_in_still_is(case):
 def test_no_child_ends_and_the_log_says_what_it_is(case):
     promised, trial = case
     assert trial.same_children
-    assert trial.bad_lines == []
+    assert trial.complaints == []
     assert trial.gone == (0 if promised is WORKS else 1)
     gone, back = trial.gone_and_back
     assert gone == back
@@ -194,11 +193,12 @@ def test_no_child_ends_and_the_log_says_what_it_is(case):
 # -- lies ------------------------------------------------------------------------------------------
 
 @pytest.fixture(scope="module", params=SERVERS)
-def lied_to(request, servers, build, running_simulator):
+def lied_to(request, servers, farm, running_simulator):
     """A site whose cache will lie."""
-    site = Site(servers(request.param), request.param, build, running_simulator)
-    yield site
-    site.stop()
+    server = servers(request.param)
+    with Faulty(server.port) as way:
+        httpd = farm.get(through(way, server, running_simulator), modules=MODULES[request.param])
+        yield Site(httpd, way, request.param, running_simulator)
 
 
 def lies_of(site, said):

@@ -12,7 +12,6 @@ from lib.binding import (
     KEY, MARIADB, NO_LIMITS, POSTGRES, SQLITE, Store, start, with_codes)
 from lib.events import watched
 from lib.faulty import NOISE, Faulty
-from lib.httpd import Httpd
 from lib.places import AGAIN, PHONES, People, count_threads
 from lib.steps import within
 
@@ -157,13 +156,21 @@ def servers():
 class Trial:
     """One fault of one database, met by everybody."""
 
-    def __init__(self, server, build, sim, fault):
+    def __init__(self, server, farm, sim, fault):
+        self.server = server
         store = server.store
         config = watched(sim, server.site(sim), *with_codes(sim, NO_LIMITS),
                          "DingTalkAutoBind mobile=mobile", DingTalkAccounts="dbd",
                          DingTalkKey=f'"{KEY}"')
-        self.httpd = httpd = Httpd(config=config, build=build).start()
-        self.server = server
+        try:
+            with farm.trial(config) as httpd:
+                self._run(httpd, sim, fault)
+        finally:
+            server.leave()
+        self.complaints = httpd.complaints
+
+    def _run(self, httpd, sim, fault):
+        server, store = self.server, self.server.store
         store.wait()
         store.clear()
         for uid, phone in PHONES.items():
@@ -181,24 +188,17 @@ class Trial:
             server.way.reset_all()  # those that hang, too
             people.until_back(BACK, times=1)
             within(10, lambda: server.way.open <= CONNECTIONS)
+        self.connections = server.way.open if server.way else 0
         self.more_threads = count_threads(httpd) - threads
-        httpd.log.allow(LOG)
         self.lines = httpd.log.lines()
-        self.complaints = httpd.log.audit()
-
-    def end(self):
-        """Nobody uses it any more."""
-        self.httpd.stop(remove=True)
-        self.server.leave()
+        httpd.allow_log(LOG)
 
 
 @pytest.fixture(scope="module", params=TABLE, ids=lambda row: f"{row[0]}-{row[1]}")
-def case(request, servers, build, running_simulator):
+def case(request, servers, farm, running_simulator):
     """A row of the table: what is promised, and what happened."""
     kind, fault, promised = request.param
-    trial = Trial(servers(kind), build, running_simulator, fault)
-    yield promised, trial
-    trial.end()
+    return promised, Trial(servers(kind), farm, running_simulator, fault)
 
 
 @pytest.mark.parametrize("place", WORKS)
@@ -234,5 +234,4 @@ def test_nothing_is_left_over(case):
     """Connections and threads."""
     _, trial = case
     assert trial.more_threads <= CONNECTIONS
-    if trial.server.way:
-        assert trial.server.way.open <= CONNECTIONS
+    assert trial.connections <= CONNECTIONS

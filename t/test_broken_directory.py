@@ -9,7 +9,6 @@ from lib.binding import (  # noqa: F401  (fixtures)
     with_codes)
 from lib.events import watched
 from lib.faulty import Faulty
-from lib.httpd import Httpd
 from lib.places import PHONES, People
 from lib.slapd import PASSWORD, SUFFIX, Directory
 from lib.steps import within
@@ -50,45 +49,41 @@ def bindings():
 class Trial:
     """One fault of the directory, met by everybody."""
 
-    def __init__(self, slapd, store, build, sim, fault):
-        self.way = Faulty(slapd.port).__enter__()
-        url = slapd.url.replace(str(slapd.port), str(self.way.port))
-        self.httpd = httpd = Httpd(config=LIMITS + "\n" + watched(
-            sim, store.lines(), *with_codes(sim, NO_LIMITS), "DingTalkAutoBind mobile=mobile",
-            DingTalkAccounts=f'"ldap:{url}"', DingTalkKey=f'"{KEY}"'), modules=["ldap"],
-            build=build).start()
+    def __init__(self, slapd, store, farm, sim, fault):
+        with Faulty(slapd.port) as way:
+            url = slapd.url.replace(str(slapd.port), str(way.port))
+            config = LIMITS + "\n" + watched(
+                sim, store.lines(), *with_codes(sim, NO_LIMITS), "DingTalkAutoBind mobile=mobile",
+                DingTalkAccounts=f'"ldap:{url}"', DingTalkKey=f'"{KEY}"')
+            with farm.trial(config, modules=["ldap"]) as httpd:
+                self._run(httpd, slapd, store, way, sim, fault)
+        self.complaints = httpd.complaints
+
+    def _run(self, httpd, slapd, store, way, sim, fault):
         store.wait()
         store.clear()
         slapd.clear()
         for uid, phone in PHONES.items():
             slapd.person(uid, mobile=phone)
         self.people = people = People(httpd, sim)
-        self.way.turn(fault, **HOW.get(fault, {}))
+        way.turn(fault, **HOW.get(fault, {}))
         self.told = people.go_on()
         self.came_in = people.who_came_in()
         self.bound = store.bindings()
-        self.way.turn("good")
+        way.turn("good")
         self.back = people.until_back(BACK)
-        self.way.reset_all()
-        within(BACK, lambda: self.way.open == 0)
+        way.reset_all()
+        within(BACK, lambda: way.open == 0)
         people.until_back(BACK, times=1)
         self.same_children = people.same_children()
         self.lines = httpd.log.lines()
-        httpd.log.allow(LOG)
-        self.complaints = httpd.log.audit()
-
-    def stop(self):
-        """The end."""
-        self.httpd.stop(remove=True)
-        self.way.__exit__(None, None, None)
+        httpd.allow_log(LOG)
 
 
 @pytest.fixture(scope="module", params=FAULTS)
-def case(request, slapd, bindings, build, running_simulator):
+def case(request, slapd, bindings, farm, running_simulator):
     """A row of the table: what is promised, and what happened."""
-    trial = Trial(slapd, bindings, build, running_simulator, request.param)
-    yield FAULTS[request.param], trial
-    trial.stop()
+    return FAULTS[request.param], Trial(slapd, bindings, farm, running_simulator, request.param)
 
 
 @pytest.mark.parametrize("place", WORKS)

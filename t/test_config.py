@@ -9,7 +9,7 @@ import requests
 
 from lib import site as sites
 from lib.build import ROOT
-from lib.httpd import Httpd, HttpdFailed
+from lib.httpd import HttpdFailed
 
 KEY = "k" * 40
 DIRECTORY = {"DingTalkUnauthenticated", "DingTalkExport", "DingTalkHeaderEncoding"}
@@ -132,13 +132,12 @@ class Basis:
 
 
 @pytest.fixture(scope="module")
-def checker(build):
+def checker(farm):
     """An httpd that is only asked for -t."""
-    httpd = Httpd(build=build, env={"DT_TEST_KEY": KEY, "DT_TEST_SECRET": "s3"})
+    httpd = farm.checker(env={"DT_TEST_KEY": KEY, "DT_TEST_SECRET": "s3"})
     for name, text in (("empty", ""), ("key", KEY + "\n"), ("secret", "from-a-file\nsecond\n")):
         (httpd.folder / name).write_text(text)
-    yield httpd
-    httpd.stop(remove=True)
+    return httpd
 
 
 def check(checker, directive):
@@ -262,16 +261,11 @@ def test_a_secret_may_come_from_anywhere(serve, sim, visit, way, tmp_path):
 @pytest.mark.parametrize("command,says", [
     ("/bin/false", "exit|status|fail|1"), ("/no/such/program", "/no/such/program|fail|start|run"),
     ("/bin/true", "empty|nothing|no output")])
-def test_an_exec_that_fails_stops_the_start_and_says_why(build, sim, command, says):
-    config = sites.protected(sim, DingTalkClientSecret=f'"exec:{command}"')
-    httpd = Httpd(config=config, build=build)
-    try:
-        with pytest.raises(HttpdFailed) as failed:
-            httpd.start()
-        assert "DingTalkClientSecret" in str(failed.value)
-        assert re.search(says, str(failed.value)), failed.value
-    finally:
-        httpd.stop(remove=True)
+def test_an_exec_that_fails_stops_the_start_and_says_why(serve, sim, command, says):
+    with pytest.raises(HttpdFailed) as failed:
+        serve(sites.protected(sim, DingTalkClientSecret=f'"exec:{command}"'), fresh=True)
+    assert "DingTalkClientSecret" in str(failed.value)
+    assert re.search(says, str(failed.value)), failed.value
 
 
 def test_a_secret_never_stands_in_a_message(checker):
@@ -321,10 +315,9 @@ def test_the_documented_configuration_passes_with_every_line_switched_on(checker
         assert code == 0, f"{line}: {text}"
 
 
-def test_the_documented_configuration_starts(build, sim):
-    config = documented() + "\n" + sites.protected(sim)
-    with Httpd(config=config, build=build) as httpd:
-        assert requests.get(httpd.origin + "/", timeout=10).status_code == 200
+def test_the_documented_configuration_starts(serve, sim):
+    httpd = serve(documented() + "\n" + sites.protected(sim), fresh=True)
+    assert requests.get(httpd.origin + "/", timeout=10).status_code == 200
 
 
 def test_every_directive_is_documented():
@@ -335,14 +328,14 @@ def test_every_directive_is_documented():
     assert not [name for name in names if not re.search(rf"\b{name}\b", text)]
 
 
-def test_the_module_can_be_loaded_and_left_unused(build):
-    with Httpd(config="", build=build) as httpd:
-        httpd.graceful()
-        assert requests.get(httpd.origin + "/open/", timeout=10).status_code == 200
-        assert "auth_dingtalk:" not in "\n".join(httpd.log.lines())
+def test_the_module_can_be_loaded_and_left_unused(serve):
+    httpd = serve("", fresh=True)
+    httpd.graceful()
+    assert requests.get(httpd.origin + "/open/", timeout=10).status_code == 200
+    assert "auth_dingtalk:" not in "\n".join(httpd.log.lines())
 
 
-def test_two_starts_and_stops_leave_no_file_open_to_others(build, sim):
-    with Httpd(config=sites.protected(sim), build=build) as httpd:
-        httpd.restart()
-        assert oct(httpd.state.stat().st_mode & 0o777) == "0o700"
+def test_two_starts_and_stops_leave_no_file_open_to_others(serve, sim):
+    httpd = serve(sites.protected(sim), fresh=True)
+    httpd.restart()
+    assert oct(httpd.state.stat().st_mode & 0o777) == "0o700"

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from lib import site as sites
-from lib.httpd import Httpd
 from test_config import Basis
 
 ALIYUN = ["DingTalkSenderType aliyun", "DingTalkSenderKey id", "DingTalkSenderSecret secret",
@@ -152,11 +151,9 @@ RIGHT = [
 
 
 @pytest.fixture(scope="module")
-def checker(build):
+def checker(farm):
     """An httpd that is only asked for -t."""
-    httpd = Httpd(build=build, modules=("ldap",))
-    yield httpd
-    httpd.stop(remove=True)
+    return farm.checker(modules=("ldap",))
 
 
 @pytest.mark.parametrize("lines,name,says", WRONG, ids=lambda text: str(text)[:60])

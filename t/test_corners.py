@@ -6,7 +6,6 @@ import os
 import pytest
 
 from lib import site as sites
-from lib.httpd import Httpd, HttpdFailed
 from lib.site import CANARY
 
 PROXY = ("proxy", "proxy_http")
@@ -141,31 +140,20 @@ def test_somebody_elses_directory_is_left_as_it_is(serve, sim, tmp_path):
     assert (folder / "key").stat().st_mode & 0o777 == 0o600
 
 
-def refused(config, build, prepare=lambda httpd: None):
-    """What httpd says when it does not start."""
-    httpd = Httpd(config=config, build=build)
-    prepare(httpd)
-    try:
-        with pytest.raises(HttpdFailed) as failed:
-            httpd.start()
-    finally:
-        httpd.stop(remove=True)
-    return str(failed.value)
-
-
-def test_a_key_file_that_is_too_short_stops_the_start_and_says_so(sim, build):
-    def prepare(httpd):
-        httpd.state.mkdir(mode=0o700)
-        (httpd.state / "key").write_text("short\n")
-
-    said = refused(sites.protected(sim), build, prepare)
+def test_a_key_file_that_is_too_short_stops_the_start_and_says_so(sim, prepare):
+    httpd = prepare(sites.protected(sim))
+    httpd.state.mkdir(mode=0o700)
+    (httpd.state / "key").write_text("short\n")
+    said = httpd.try_to_start()
     assert "DT0001: DingTalkStateDir" in said and "less than 32" in said
 
 
-def test_a_command_that_fails_gives_no_secret(sim, build, tmp_path):
+def test_a_command_that_fails_gives_no_secret(sim, prepare, tmp_path):
     command = tmp_path / "secret"
     command.write_text("#!/bin/sh\necho half-a-secret\nexit 3\n")
     command.chmod(0o755)
-    said = refused(sites.protected(sim, DingTalkClientSecret=f'"exec:{command}"'), build)
+    httpd = prepare(sites.protected(sim, DingTalkClientSecret=f'"exec:{command}"'))
+    said = httpd.try_to_start()
     assert "DT0002: DingTalkClientSecret" in said and "exit status 3" in said
     assert "half-a-secret" not in said
+    httpd.expect_log("DT0002", "AH00020: Configuration Failed")

@@ -110,6 +110,22 @@ def test_a_block_that_a_child_has_lost_is_a_complaint(serve, sim, visit, build, 
 
 
 @pytest.mark.sanitized
+def test_a_block_that_is_lost_in_a_trial_is_a_complaint_of_its_end(farm, sim, visit, build):
+    loser = Loser(build, mode=0o711)
+    with farm.trial(sites.protected(sim), env=loser.environment) as httpd:
+        assert visit(httpd).sign_in().status == 200
+        assert httpd.log.audit() == []
+    (complaint, *_) = httpd.complaints
+    assert "LeakSanitizer" in complaint and not httpd.folder.exists()
+    loser.remove()
+
+
+def test_nothing_may_crash_while_a_configuration_is_checked(farm):
+    with pytest.raises(AssertionError, match="AddressSanitizer"):
+        farm.checker().configtest("AddressSanitizer: is no directive, but looks like a report")
+
+
+@pytest.mark.sanitized
 def test_a_child_that_has_lost_nothing_is_no_complaint(serve, sim, visit, mpm):
     httpd = serve(sites.protected(sim), fresh=True, mpm=mpm)
     assert visit(httpd).sign_in().status == 200

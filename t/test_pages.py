@@ -5,7 +5,6 @@ import pytest
 
 from lib import expect, site as sites
 from lib.build import ROOT
-from lib.httpd import Httpd
 
 MESSAGE = """<!doctype html>
 <html lang="%{lang}"><title>%{title}</title>
@@ -32,11 +31,9 @@ def folder(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def checker(build):
+def checker(farm):
     """An httpd that is only asked for -t."""
-    httpd = Httpd(build=build)
-    yield httpd
-    httpd.stop(remove=True)
+    return farm.checker()
 
 
 def check(checker, folder):

@@ -7,7 +7,6 @@ import pytest
 
 from lib import site as sites
 from lib.build import ROOT
-from lib.httpd import Httpd
 
 READMES = ("README.md", "README.zh-CN.md")
 MODULES = ("proxy", "proxy_http", "ldap", "status", "socache_shmcb", "socache_dbm", "socache_redis",
@@ -68,11 +67,9 @@ def table_rows(name):
 
 
 @pytest.fixture(scope="module")
-def checker(build):
+def checker(farm):
     """An httpd that is only asked for -t."""
-    httpd = Httpd(build=build, modules=MODULES)
-    yield httpd
-    httpd.stop(remove=True)
+    return farm.checker(modules=MODULES)
 
 
 # -- configurations --------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ import pytest
 
 from lib import expect, site as sites
 from lib.browser import Client
-from lib.httpd import Httpd
 
 KEYS = [base64.b64encode(os.urandom(48)).decode() for _ in range(3)]
 
@@ -377,21 +376,26 @@ def test_a_key_file_that_everybody_may_read_or_is_damaged_is_noticed(serve, sim,
     httpd.allow_log("key", "AH0[0-9]+")
 
 
-def test_a_callback_used_on_one_node_signs_nobody_in_on_another(build, sim):
-    """S-16: the nodes share keys and nothing else; DingTalk's code is good once."""
+@pytest.fixture
+def two(serve, sim):
+    """Two nodes that share a key and nothing else."""
     config = sites.protected(sim, DingTalkKey=KEYS[0])
-    with Httpd(config=config, build=build) as one, Httpd(config=config, build=build) as two:
-        browser = Client(one, sim)
-        callback = browser.scan("zhangsan", browser.begin())
-        thief = Client(two, sim, jar=browser.jar.copy())
-        assert browser.come_back(callback).status == 303
-        answer = thief.come_back(callback.replace(one.origin, two.origin))
-        assert answer.status in (302, 400) and thief.session is None
+    return [serve(config, fresh=True) for _ in range(2)]
 
 
-def test_two_nodes_with_one_key_share_sessions(build, sim):
-    config = sites.protected(sim, DingTalkKey=KEYS[0])
-    with Httpd(config=config, build=build) as one, Httpd(config=config, build=build) as two:
-        browser = Client(one, sim)
-        browser.sign_in()
-        assert accepted(Client(two, sim), browser.session)
+def test_a_callback_used_on_one_node_signs_nobody_in_on_another(two, sim):
+    """S-16: DingTalk's code is good once."""
+    one, other = two
+    browser = Client(one, sim)
+    callback = browser.scan("zhangsan", browser.begin())
+    thief = Client(other, sim, jar=browser.jar.copy())
+    assert browser.come_back(callback).status == 303
+    answer = thief.come_back(callback.replace(one.origin, other.origin))
+    assert answer.status in (302, 400) and thief.session is None
+
+
+def test_two_nodes_with_one_key_share_sessions(two, sim):
+    one, other = two
+    browser = Client(one, sim)
+    browser.sign_in()
+    assert accepted(Client(other, sim), browser.session)

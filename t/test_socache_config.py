@@ -8,7 +8,7 @@ import pytest
 from lib import site as sites
 from lib.caches import (  # noqa: F401  (fixtures)
     MODULES, cache_of, memcached)
-from lib.httpd import Httpd, HttpdFailed
+from lib.httpd import HttpdFailed
 from lib.steps import is_in
 
 WRONG = [
@@ -33,12 +33,10 @@ class Basis:
 
 
 @pytest.fixture(scope="module", params=["event", "prefork"])
-def checker(request, build):
+def checker(request, farm):
     """An httpd with all providers that is only asked for -t."""
     modules = [name for names in MODULES.values() for name in names]
-    httpd = Httpd(build=build, modules=modules, mpm=request.param)
-    yield httpd
-    httpd.stop(remove=True)
+    return farm.checker(modules=modules, mpm=request.param)
 
 
 @pytest.mark.parametrize("value,says", WRONG)

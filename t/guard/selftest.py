@@ -10,6 +10,7 @@ import assertions
 import directives
 import exports
 import headings
+import httpds
 import layers
 import lognumbers
 import sizes
@@ -84,6 +85,9 @@ BAD = [
     (assertions, "t/test_y.py", PY + MADE + Y_TEST.format("made(1)"), "test_y asserts nothing"),
     (assertions, "t/unit/test_a.c", C + UNIT_TEST.format("work(1)"), "test_a.c:3: a_test asserts no"),
     (assertions, "t/unit/test_a.c", C, "t/unit/test_a.c: has no test"),
+    (httpds, "t/test_x.py", PY + "from lib.httpd import Httpd as Server\n", "test_x.py:3: Httpd is"),
+    (httpds, "t/lib/x.py", PY + "from . import httpd\nhttpd.Httpd()\n", "x.py:4: Httpd is for the"),
+    (httpds, "t/lib/x.py", PY + "\n\nHttpd().stop(remove=True)\n", "x.py:5: stop(remove=…) hides"),
     (sources, "src/core/new.c", C, "src/core/new.c: not in Makefile.am"),
     (sources, "t/unit/test_new.c", C, "t/unit/test_new.c: not in Makefile.am"),
     (sources, "t/unit/test_a.c", None, "Makefile.am:3: there is no t/unit/test_a.c"),
@@ -120,7 +124,7 @@ def _complaints(guard, changes):
 def main():
     """Run all cases; exit status 1 when a guard is blind or sees ghosts."""
     failures = []
-    for guard in (assertions, layers, directives, lognumbers, sizes, headings, strings, sources):
+    for guard in (assertions, httpds, layers, directives, lognumbers, sizes, headings, strings, sources):
         said = _complaints(guard, {})
         if said:
             failures.append(f"{guard.__name__} complains about a good tree: {said}")

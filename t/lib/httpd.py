@@ -16,7 +16,7 @@ import time
 
 from . import leaks
 from .build import Build
-from .errorlog import ErrorLog
+from .errorlog import CRASH, ErrorLog
 from .site import write_documents
 
 USERS = ("www-data", "apache", "http", "nobody")  # Debian, Fedora, others
@@ -214,7 +214,9 @@ class Httpd:
             [self.build.httpd, "-t", *options, "-d", str(self.folder), "-f", str(path)],
             env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             timeout=60, check=False)
-        return done.returncode, done.stdout.decode("utf-8", "backslashreplace")
+        said = done.stdout.decode("utf-8", "backslashreplace")
+        assert done.returncode >= 0 and not CRASH.search(said), (done.returncode, said)
+        return done.returncode, said
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -337,6 +339,16 @@ class Httpd:
             self.process = None
         if remove and self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def close(self):
+        """Stop, and remove when all is heard: the complaints about what it and sanitizers said.
+
+        What a child has lost, it says when it ends: nobody may remove an httpd before.
+        """
+        self.stop()
+        complaints = self.log.audit()
+        self.stop(remove=True)
+        return complaints
 
     def _end_children(self):
         """By a graceful stop, after which the parent looks only once a second who is left."""
