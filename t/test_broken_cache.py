@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from lib import places
 from lib.browser import Client
 from lib.binding import at_once
 from lib.caches import MODULES
@@ -23,9 +24,11 @@ WORKS = {"sign-in": 303, "first sign-in": 303, "sign-out": 200, "sign-out everyw
          "event": 200, "session": 200, "begin": 302}
 DOWN = {**WORKS, "sign-in": 503, "first sign-in": 503, "sign-out": 503,
         "sign-out everywhere": 503, "session": 503}
+# And who comes in, by which step.
+ALL, NOBODY = (WORKS, {"sign-in": places.BACK, "first sign-in": places.NEW}), (DOWN, {})
 FAULTS = {
-    "slow": WORKS, "slower than we wait": DOWN, "refused": DOWN, "reset": DOWN, "cut": DOWN,
-    "half": DOWN, "silent": DOWN, "unreachable": DOWN, "garbage": DOWN,
+    "slow": ALL, "slower than we wait": NOBODY, "refused": NOBODY, "reset": NOBODY,
+    "cut": NOBODY, "half": NOBODY, "silent": NOBODY, "unreachable": NOBODY, "garbage": NOBODY,
 }
 HOW = {"slow": {"delay": 0.05}, "slower than we wait": {"delay": 3}, "cut": {"after": 3},
        "half": {"after": 3}}
@@ -55,8 +58,8 @@ LIES = {
         b"VALUE x 0 1\r\na\r\nVALUE y 0 1\r\nb\r\nEND\r\n", "a line without end": b"V" * 20000,
         "empty lines": b"\r\n" * 50, "zeros": b"\0" * 500, "noise": NOISE[:5000] + b"\r\n"},
 }
-# An answer takes less than a second or is none; and much more on a busy machine.
-LONGEST = 6
+ONE_ANSWER = 1  # second that an answer of the cache takes, or it is none
+LONGEST = 6     # on a busy machine
 TRIES = 4       # more, of what a busy machine may be too slow for
 BACK = 20       # until it works again at the latest
 LOG = r"DT(0010|0011|0021|0023|0040|0064|0065|0073): |AH03473|AH0347[89]|AH03480|AH0079[01]"
@@ -126,7 +129,7 @@ class Trial:
         good = len(httpd.log.lines())
         way.turn("slow" if fault == "slower than we wait" else fault, **HOW.get(fault, {}))
         self.told = people.go_on()
-        live = people.live.browser
+        live = people.member
         self.many = at_once([lambda: Client(httpd, sim, jar=live.jar.copy())
                              .fetch("/app/data.txt").status] * 60, clients=12)
         self.others = {"open": live.fetch("/open/").status}
@@ -137,6 +140,7 @@ class Trial:
         self.came_in = people.who_came_in()
         self.same_children = people.same_children()
         self.gone_and_back = said(httpd, "DT0064", good), said(httpd, "DT0065", good)
+        self.leaver_is_out = people.is_out()
         self.lines = httpd.log.lines()
         httpd.allow_log(LOG)
 
@@ -151,29 +155,34 @@ def case(request, servers, farm, running_simulator):
     kind, fault = request.param
     trial = Trial(servers(kind), kind, farm, running_simulator, fault)
     for _ in range(TRIES):
-        if FAULTS[fault] is WORKS and trial.was_late():
+        if FAULTS[fault] is ALL and trial.was_late():
             trial = Trial(servers(kind), kind, farm, running_simulator, fault)
     return FAULTS[fault], trial
 
 
 @pytest.mark.parametrize("place", WORKS)
 def test_what_people_get(case, place):
-    promised, trial = case
-    trial.told[place].judge(promised[place], trial.lines, LONGEST, is_logged=place != "session")
+    (statuses, _), trial = case
+    trial.told[place].judge(statuses[place], trial.lines, LONGEST, is_logged=place != "session")
 
 
 def test_pages_wait_for_nothing(case):
     """A page with a session is there or 503, at once; open pages notice nothing."""
-    promised, trial = case
-    wanted = {200} if promised is WORKS else {503}
-    assert set(trial.many) == wanted and trial.others == {"open": 200}
-    assert trial.people.live.statuses() <= wanted | {200}
-    assert trial.people.live.slowest() < LONGEST
+    (statuses, _), trial = case
+    page = statuses["session"]
+    assert set(trial.many) == {page} and trial.others == {"open": 200}
+    trial.people.live.judge({page, 200}, moment=ONE_ANSWER / 2, waited=3 * ONE_ANSWER)
 
 
 def test_nobody_comes_in_whose_session_cannot_be_kept(case):
-    promised, trial = case
-    assert trial.came_in == [] or promised is WORKS
+    (_, came_in), trial = case
+    assert trial.came_in == came_in
+
+
+def test_who_left_is_out_at_once_and_stays_out(case):
+    """Who has left is known without the cache."""
+    _, trial = case
+    assert trial.leaver_is_out, trial.people.out_after
 
 
 def test_it_works_again_by_itself_and_who_was_signed_in_still_is(case):
@@ -185,7 +194,7 @@ def test_no_child_ends_and_the_log_says_what_it_is(case):
     promised, trial = case
     assert trial.same_children
     assert trial.complaints == []
-    assert trial.gone == (0 if promised is WORKS else 1)
+    assert trial.gone == (0 if promised is ALL else 1)
     gone, back = trial.gone_and_back
     assert gone == back
 

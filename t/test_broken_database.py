@@ -12,21 +12,24 @@ from lib.binding import (
     KEY, MARIADB, NO_LIMITS, POSTGRES, SQLITE, Store, start, with_codes)
 from lib.events import watched
 from lib.faulty import NOISE, Faulty
-from lib.places import AGAIN, PHONES, People, count_threads
+from lib.places import BOUND, COME, PHONES, People, count_threads
 from lib.steps import within
 
 # What people get. 503 comes with Retry-After and a number that is in the log.
 WORKS = {"sign-in": 303, "first sign-in": 303, "code asked": 200, "code entered": 200,
          "sign-out": 200, "sign-out everywhere": 200, "event": 200, "session": 200, "begin": 302}
 DOWN = {**WORKS, "sign-in": 503, "first sign-in": 503, "code asked": 503, "code entered": 503,
-        "sign-out everywhere": 503, "event": AGAIN}
+        "sign-out everywhere": 503, "event": 503}
 # Who has no account any more is asked for a phone, and the code was for the account.
 EMPTY = {**WORKS, "code entered": 400}
+# And who comes in, by which step, and which accounts are bound afterwards.
+ALL, NOBODY, FORGOTTEN = ((WORKS, COME, BOUND | {*COME.values()}), (DOWN, {}, BOUND),
+                          (EMPTY, {}, set()))
 FAULTS = {
-    "slow": WORKS, "refused": DOWN, "reset": DOWN, "cut": DOWN, "half": DOWN, "silent": DOWN,
-    "unreachable": DOWN, "garbage": DOWN,
+    "slow": ALL, "refused": NOBODY, "reset": NOBODY, "cut": NOBODY, "half": NOBODY,
+    "silent": NOBODY, "unreachable": NOBODY, "garbage": NOBODY,
 }
-FILE_FAULTS = {"locked": DOWN, "deleted": EMPTY, "garbage": DOWN, "read-only": DOWN}
+FILE_FAULTS = {"locked": NOBODY, "deleted": FORGOTTEN, "garbage": NOBODY, "read-only": NOBODY}
 HOW = {"slow": {"delay": 0.05}, "cut": {"after": 5}, "half": {"after": 5}}
 TABLE = ([(kind, fault, row) for kind in (POSTGRES, MARIADB) for fault, row in FAULTS.items()]
          + [(SQLITE, fault, row) for fault, row in FILE_FAULTS.items()])
@@ -181,7 +184,7 @@ class Trial:
         self.told = people.go_on()
         self.came_in = people.who_came_in()
         server.mend(httpd)
-        self.bound = store.bindings()
+        self.bound = {account for _, account in store.bindings()}
         self.back = people.until_back(BACK)
         self.same_children = people.same_children() or fault in ("deleted", "read-only")
         if server.way:
@@ -190,6 +193,7 @@ class Trial:
             within(10, lambda: server.way.open <= CONNECTIONS)
         self.connections = server.way.open if server.way else 0
         self.more_threads = count_threads(httpd) - threads
+        self.leaver_is_out = people.is_out()
         self.lines = httpd.log.lines()
         httpd.allow_log(LOG)
 
@@ -203,15 +207,22 @@ def case(request, servers, farm, running_simulator):
 
 @pytest.mark.parametrize("place", WORKS)
 def test_what_people_get(case, place):
-    promised, trial = case
-    trial.told[place].judge(promised[place], trial.lines, LONGEST)
+    (statuses, *_), trial = case
+    trial.told[place].judge(statuses[place], trial.lines, LONGEST, is_logged=place != "event")
 
 
 def test_nobody_comes_in_whom_nobody_could_look_up(case):
-    promised, trial = case
-    if promised is DOWN:
-        assert trial.came_in == []
-        assert len(trial.bound) <= 2  # those who had come in before
+    (_, came_in, bound), trial = case
+    assert trial.came_in == came_in
+    assert trial.bound == bound
+
+
+def test_who_left_is_out_of_here_at_once_and_stays_out(case):
+    """Also when DingTalk is asked to send the event again, as the log says then."""
+    (statuses, *_), trial = case
+    assert trial.leaver_is_out, trial.people.out_after
+    refused = [line for line in trial.lines if "DT0070:" in line and "to be sent again" in line]
+    assert len(refused) == (1 if statuses["event"] == 503 else 0)
 
 
 def test_live_sessions_are_served_all_the_while(case):

@@ -7,9 +7,10 @@ from lib import expect
 from lib.binding import (  # noqa: F401  (fixtures)
     KEY, NO_LIMITS, SQLITE, Store, bound_site, start, stays_out, store, stores, user_of, whoami,
     with_codes)
+from lib.broken import meet
 from lib.events import watched
 from lib.faulty import Faulty
-from lib.places import PHONES, People
+from lib.places import BOUND, COME, PHONES, People
 from lib.slapd import PASSWORD, SUFFIX, Directory
 from lib.steps import within
 
@@ -18,9 +19,11 @@ from lib.steps import within
 WORKS = {"sign-in": 303, "first sign-in": 303, "code asked": 200, "code entered": 200,
          "sign-out": 200, "sign-out everywhere": 200, "event": 200, "session": 200, "begin": 302}
 DOWN = {**WORKS, "sign-in": 503, "first sign-in": 503, "code asked": 503, "code entered": 503}
+# And who comes in, by which step, and which accounts are bound afterwards.
+ALL, NOBODY = (WORKS, COME, BOUND | {*COME.values()}), (DOWN, {}, BOUND)
 FAULTS = {
-    "slow": WORKS, "refused": DOWN, "reset": DOWN, "cut": DOWN, "half": DOWN, "silent": DOWN,
-    "unreachable": DOWN, "garbage": DOWN,
+    "slow": ALL, "refused": NOBODY, "reset": NOBODY, "cut": NOBODY, "half": NOBODY,
+    "silent": NOBODY, "unreachable": NOBODY, "garbage": NOBODY,
 }
 HOW = {"slow": {"delay": 0.1}, "cut": {"after": 5}, "half": {"after": 5}}
 # As the README has them.
@@ -69,13 +72,14 @@ class Trial:
         way.turn(fault, **HOW.get(fault, {}))
         self.told = people.go_on()
         self.came_in = people.who_came_in()
-        self.bound = store.bindings()
+        self.bound = {account for _, account in store.bindings()}
         way.turn("good")
         self.back = people.until_back(BACK)
         way.reset_all()
         within(BACK, lambda: way.open == 0)
         people.until_back(BACK, times=1)
         self.same_children = people.same_children()
+        self.leaver_is_out = people.is_out()
         self.lines = httpd.log.lines()
         httpd.allow_log(LOG)
 
@@ -88,14 +92,19 @@ def case(request, slapd, bindings, farm, running_simulator):
 
 @pytest.mark.parametrize("place", WORKS)
 def test_what_people_get(case, place):
-    promised, trial = case
-    trial.told[place].judge(promised[place], trial.lines, LONGEST)
+    (statuses, *_), trial = case
+    trial.told[place].judge(statuses[place], trial.lines, LONGEST)
 
 
 def test_nobody_comes_in_whom_nobody_could_look_up(case):
-    promised, trial = case
-    if promised is DOWN:
-        assert trial.came_in == [] and len(trial.bound) == 2  # those who were in before
+    (_, came_in, bound), trial = case
+    assert trial.came_in == came_in
+    assert trial.bound == bound
+
+
+def test_who_left_is_out_at_once_and_stays_out(case):
+    _, trial = case
+    assert trial.leaver_is_out, trial.people.out_after
 
 
 def test_live_sessions_are_served_all_the_while(case):
@@ -114,7 +123,10 @@ def test_it_works_again_by_itself_in_the_same_children(case):
 
 REFERRAL = (f"dn: ou=away,ou=people,{SUFFIX}\nobjectClass: referral\n"
             "objectClass: extensibleObject\nou: away\n"
-            "ref: ldap://127.0.0.1:1/ou=away,dc=example,dc=org\n")
+            "ref: ldap://127.0.0.1:%d/ou=away,dc=example,dc=org\n")
+# What is elsewhere, what mod_ldap's LDAPReferrals says (by default: On), who comes in.
+REFERRED = {"nowhere": ("silent", "Off", "a"), "in vain": ("refused", None, "a"),
+            "to silence": ("silent", None, None)}
 PHONE = "13800000001"
 # What the directory has, who comes in (None: nobody), and with which account.title.
 SAYS = {
@@ -139,9 +151,9 @@ TITLES = ("name", "account.title", "account.jpegPhoto", "account.employeeNumber"
 @pytest.fixture
 def site_of(bound_site):
     """site_of(directory, URL) gives an httpd with these accounts."""
-    def make(url):
-        return bound_site(LIMITS, "DingTalkAutoBind mobile=mobile", options={"modules": ("ldap",)},
-                          DingTalkAccounts=f'"ldap:{url}"',
+    def make(url, *lines):
+        return bound_site(LIMITS, "DingTalkAutoBind mobile=mobile", *lines,
+                          options={"modules": ("ldap",)}, DingTalkAccounts=f'"ldap:{url}"',
                           DingTalkAttributes=" ".join(TITLES))
     return make
 
@@ -188,21 +200,35 @@ def test_where_nobody_can_be_found_nobody_comes_in(site_of, slapd, store, visit,
     assert browser.session is None and store.bindings() == []
 
 
-def test_a_referral_is_followed_nowhere(site_of, slapd, store, visit):
-    """Somewhere else is an address that never answers."""
+@pytest.fixture
+def elsewhere(slapd):
+    """Where a referral in the directory leads to."""
     slapd.clear()
     slapd.person("a", mobile=PHONE)
-    slapd.add(REFERRAL)
-    try:
-        httpd = site_of(slapd.url)
-        httpd.allow_log(LOG)
-        browser = visit(httpd)
-        answer = browser.sign_in("zhangsan")
-        assert answer.status in (200, 503), answer
-        assert (user_of(browser) == "a") is (answer.status == 200)
-    finally:
-        slapd.modify(f"dn: ou=away,ou=people,{SUFFIX}\ncontrol: 2.16.840.1.113730.3.4.2 true\n"
-                     "changetype: delete\n")
+    with Faulty(slapd.port) as elsewhere:
+        slapd.add(REFERRAL % elsewhere.port)
+        yield elsewhere
+    slapd.modify(f"dn: ou=away,ou=people,{SUFFIX}\ncontrol: 2.16.840.1.113730.3.4.2 true\n"
+                 "changetype: delete\n")
+
+
+@pytest.mark.parametrize("followed", REFERRED)
+def test_a_referral_is_followed_if_mod_ldap_does_and_keeps_nobody_waiting(
+        site_of, slapd, elsewhere, visit, followed):
+    mode, referrals, who = REFERRED[followed]
+    elsewhere.turn(mode)
+    lines = ['<Location "/">', f"LDAPReferrals {referrals}", "</Location>"] if referrals else []
+    httpd = site_of(slapd.url, *lines)
+    browser = visit(httpd)
+    (met,) = meet([browser], lambda browser: browser.sign_in("zhangsan"))
+    assert met.seconds < LONGEST, met
+    assert user_of(browser) == who
+    assert (elsewhere.total == 0) is (followed != "to silence")
+    if who is None:
+        expect.unknown(httpd, met.answer)
+        httpd.expect_log("DT0060: .*Timed out")
+    else:
+        assert met.answer.status == 200, met
 
 
 def test_a_directory_that_does_not_know_us_any_more_lets_nobody_in(bound_site, visit, tmp_path):

@@ -10,9 +10,10 @@ from lib import expect, site as sites
 from lib.binding import (
     KEY, NO_LIMITS, SQLITE, Store, aliyun, at_once, gateway, start, tencent, to_bind_page,
     user_of)
-from lib.broken import Working, meet
+from lib.broken import meet
 from lib.browser import Client
 from lib.faulty import Faulty
+from lib.working import Working
 
 KINDS = {"aliyun": aliyun, "tencent": tencent, "http": gateway}
 CALLS = {"aliyun": "aliyun_sms", "tencent": "tencent_sms", "http": "gateway_sms"}

@@ -6,20 +6,18 @@ import contextlib
 import json
 import sqlite3
 import time
-from urllib.parse import urlsplit
 
 import pytest
 
 from lib import expect, site as sites
 from lib.binding import MANY_CHILDREN, POSTGRES
 from lib.events import (  # noqa: F401  (fixtures)
-    LEAVE, MODIFY, POLL, at_node, at_once, is_in, memory, nodes, on_every_memory, pushed,
-    pushed_in_time, signed_in, site, throughout, watched, within)
+    JSON, LEAVE, MODIFY, POLL, at_node, at_once, is_in, memory, nodes, on_every_memory, post,
+    pushed, pushed_in_time, signed_in, site, throughout, watched, within)
 from lib.steps import SLACK
 
 DAY = 24 * 3600 * 1000
 EVENT = "/dingtalk/event"
-JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
@@ -32,14 +30,6 @@ def lisi(site, sim):
 def now():
     """As EventTime."""
     return int(time.time() * 1000)
-
-
-def post(browser, push, **changes):
-    """Send a push that was only prepared, or something else in its place: the answer."""
-    push = {**push, **changes}
-    return browser.request("POST", f"{urlsplit(push['url']).path}?{push['query']}", headers=JSON,
-                           body=push["body"] if isinstance(push["body"], bytes)
-                           else push["body"].encode())
 
 
 # -- what DingTalk sends ---------------------------------------------------------------------------

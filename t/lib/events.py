@@ -4,6 +4,7 @@
 import concurrent.futures
 import os
 import sqlite3
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +21,7 @@ SOON = 18
 # Every test that asks for `memory` and has this mark runs on each of the databases.
 on_every_memory = pytest.mark.parametrize("memory", [SQLITE, POSTGRES, MARIADB], indirect=True)
 QUICK = {"DingTalkSessionIdle": "10s", "DingTalkAttributes": "name title"}  # a renewal each second
+JSON = {"Content-Type": "application/json"}
 LEAVE, MODIFY = "user_leave_org", "user_modify_org"
 LEFT = {"left": True}
 IN_TIME = 1.2  # seconds DingTalk waits for the answer to a push: the shortest documented
@@ -55,6 +57,14 @@ def pushed_in_time(sim, *order, **more):
     while not took or took[-1] >= IN_TIME:
         assert len(took) < 5, took
         took.append(pushed(sim, *order, **more)["took"])
+
+
+def post(browser, push, **changes):
+    """Send a push that was only prepared, or something else in its place: the answer."""
+    push = {**push, **changes}
+    return browser.request("POST", f"{urlsplit(push['url']).path}?{push['query']}", headers=JSON,
+                           body=push["body"] if isinstance(push["body"], bytes)
+                           else push["body"].encode())
 
 
 def at_once(*jobs):

@@ -4,7 +4,7 @@
     people = People(httpd, sim)      # those who are about to do something
     way.turn("silent")
     told = people.go_on()            # told["sign-in"].status, .seconds, .error_id, …
-    assert people.live.all_served()
+    people.live.judge()
 """
 
 import os
@@ -14,18 +14,23 @@ import time
 
 from .binding import to_bind_page, user_of
 from .browser import Client
+from .events import LEAVE, post
 from .leaks import children
 from .steps import leave
+from .working import AtWork
 
 PATIENCE = 40  # more than the product promises
-NOT_SLOWED = 5  # seconds, on a busy machine, for a page; nothing waits that long for nothing
+OUT_WITHIN = 2  # seconds after the answer to an event that says so
 ASKS, ENTERS = ("13911111111", "+8613911111111"), ("13922222222", "+8613922222222")
 # What they have in the attribute store: a phone each.
 PHONES = {"acc-live": "+8613800000001", "acc-back": "+8613800000002", "acc-new": "+8613933333333",
+          "acc-ends": "+8613944444444", "acc-leaves": "+8613955555555",
           "acc-asks": ASKS[1], "acc-enters": ENTERS[1]}
-LIVE, BACK, NEW = "zhangsan", "lisi", "newcomer"
+LIVE, BACK, NEW, ENDS, LEAVES = "zhangsan", "lisi", "newcomer", "ends", "leaves"
+# Where there are accounts: who is bound before, and who comes in by which step when all works.
+BOUND = {"acc-live", "acc-back", "acc-ends", "acc-leaves"}
+COME = {"sign-in": "acc-back", "first sign-in": "acc-new", "code entered": "acc-enters"}
 NO_ANSWER = "no answer"
-AGAIN = "again"  # an event that DingTalk sends again
 
 
 class Told:
@@ -35,9 +40,7 @@ class Told:
         self.seconds = seconds
         self.status = NO_ANSWER
         self.retry_after = self.error_id = self.answer = None
-        if isinstance(answer, dict):  # what the simulator says of a push
-            self.status = 200 if answer["ok"] else AGAIN
-        elif not isinstance(answer, Exception):
+        if not isinstance(answer, Exception):
             self.answer = answer
             self.status = answer.status
             self.retry_after = answer.get("Retry-After")
@@ -51,50 +54,9 @@ class Told:
         assert self.status == status, self
         assert self.seconds < longest, self
         if status == 503:
-            assert int(self.retry_after) > 0
+            assert int(self.retry_after or 0) > 0, self
             assert not is_logged or any(
                 self.error_id in line for line in lines if re.search(r"DT\d+: ", line))
-
-
-class Live:
-    """A signed-in person who opens pages all the while."""
-
-    def __init__(self, browser):
-        self.browser = browser
-        self.seen = []  # (status, seconds)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-
-    def _ask(self):
-        while not self._over.is_set():
-            began = time.monotonic()
-            try:
-                status = self.browser.fetch("/app/data.txt").status
-            except (OSError, AssertionError) as failure:
-                status = repr(failure)
-            self.seen.append((status, time.monotonic() - began))
-            time.sleep(0.02)
-
-    def statuses(self):
-        """Which answers came."""
-        return {status for status, _ in self.seen}
-
-    def slowest(self):
-        """How long the slowest took."""
-        return max(seconds for _, seconds in self.seen)
-
-    def judge(self):
-        """Every answer was a page, and none waited for anything."""
-        assert self.statuses() == {200}
-        assert self.slowest() < NOT_SLOWED
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        self._thread.join(PATIENCE)
 
 
 class People:
@@ -109,9 +71,15 @@ class People:
         sim.subscribe(httpd)
         sim.person(BACK, mobile="13800000002")
         sim.person(NEW, unionid="uNiNew", mobile="13933333333")
+        sim.person(ENDS, unionid="uNiEnds", mobile="13944444444")
+        sim.person(LEAVES, unionid="uNiLeaves", mobile="13955555555")
         self.steps = {}
-        live, here, everywhere = (self._member(LIVE), self._member(LIVE), self._member(BACK))
-        self.live = Live(live)
+        self.outsiders = {}  # their browsers, by step
+        self.member = live = self._member(LIVE)
+        here, everywhere = self._member(LIVE), self._member(ENDS)
+        self._member(BACK)
+        self.leaver = self._member(LEAVES)
+        self.out_after = None  # seconds from the answer to the event to a page that is refused
         self._comes("sign-in", BACK)
         self._comes("first sign-in", NEW)
         if codes:
@@ -119,14 +87,13 @@ class People:
         self.steps |= {
             "sign-out": lambda: leave(here),
             "sign-out everywhere": lambda: leave(everywhere, body=b"all=1"),
-            "event": lambda: sim.push("user_leave_org", "duoduo"),
+            "event": self._leave,
             "session": lambda: live.fetch("/dingtalk/session"),
             "begin": lambda: self._new().navigate("/app/"),
         }
-        self.outsiders = [browser for browser in self.browsers if browser.session is None]
         self.children = self._children()
-
-    browsers = ()
+        self.live = AtWork(live, pause=0.02)
+        self.live.measure()
 
     def _new(self):
         return Client(self.httpd, self.sim)
@@ -141,7 +108,7 @@ class People:
         browser = self._new()
         callback = browser.scan(userid, browser.begin())
         self.steps[step] = lambda: browser.come_back(callback)
-        self.browsers = (*self.browsers, browser)
+        self.outsiders[step] = browser
 
     def _codes(self):
         for userid in ("asks", "enters"):
@@ -156,7 +123,21 @@ class People:
             return page.answer
         self.steps["code asked"] = lambda: after(asks, asks.ask, ASKS[0])
         self.steps["code entered"] = lambda: after(enters, enters.guess, code)
-        self.browsers = (*self.browsers, asks.browser, enters.browser)
+        self.outsiders |= {"code asked": asks.browser, "code entered": enters.browser}
+
+    def _leave(self):
+        """DingTalk's push that somebody has left, by a client of more patience than DingTalk's."""
+        answer = post(self._new(), self.sim.push(LEAVE, LEAVES, dry=True))
+        assert answer.status != 200 or answer.json()["encrypt"], answer
+        return answer
+
+    def _see_out(self):
+        """How long after the event the first page was asked for that the leaver did not get."""
+        end = time.monotonic()
+        while self.out_after is None and time.monotonic() < end + 5 * OUT_WITHIN:
+            began = time.monotonic()
+            if self.leaver.fetch("/app/data.txt").status != 200:
+                self.out_after = began - end
 
     def _children(self):
         return sorted(children(self.httpd.process.pid))
@@ -172,6 +153,8 @@ class People:
             except (OSError, AssertionError) as failure:
                 answer = failure
             told[step] = Told(answer, time.monotonic() - began)
+            if step == "event":
+                self._see_out()
         threads = [threading.Thread(target=go, args=(step,), daemon=True) for step in self.steps]
         with self.live:
             for thread in threads:
@@ -181,8 +164,14 @@ class People:
         return {step: told.get(step, Told(TimeoutError(), PATIENCE)) for step in self.steps}
 
     def who_came_in(self):
-        """The users of those who had no session."""
-        return [user for user in map(user_of, self.outsiders) if user]
+        """The users of those who had no session, by the step that each took."""
+        users = {step: user_of(browser) for step, browser in self.outsiders.items()}
+        return {step: user for step, user in users.items() if user}
+
+    def is_out(self):
+        """Whether whoever left was out as soon as the event was answered, and still is."""
+        return (self.out_after is not None and self.out_after < OUT_WITHIN
+                and self.leaver.fetch("/app/data.txt").status == 401)
 
     def until_back(self, patience, times=3):
         """Sign in until it has worked so many times, one after the other: how long that took."""
