@@ -155,9 +155,10 @@ def test_nothing_on_the_page_is_inline_without_a_nonce(page):
 def test_no_field_has_the_name_of_a_member_of_its_form(page):
     """S-38: a field called submit hides the form's own submit()."""
     members = ("submit", "action", "method", "length", "elements")
-    for tag, attributes in page.markup.tags:
-        if tag in ("input", "button"):
-            assert attributes.get("name") not in members and attributes.get("id") not in members
+    fields = [attributes for tag, attributes in page.markup.tags if tag in ("input", "button")]
+    assert fields
+    for field in fields:
+        assert field.get("name") not in members and field.get("id") not in members
 
 
 def test_fields_nobody_asked_for_are_ignored(page, sim):

@@ -5,8 +5,10 @@
 In Python an assertion is an assert of something that is not constant, or a call of pytest.raises,
 of Selenium's until, or of something named assert…, expect… or judge…. A helper is found by its
 name: in the same file, in the file it is imported from, and a method in the classes of both. What a
-fixture asserts is no test's own, unless it is a function that the test calls. In C an assertion is
-a call or macro named assert_…, expect_… or fail….
+fixture asserts is no test's own, unless it is a function that the test calls. And there must be no
+way through a test that reaches none: an if whose assertions are not matched by its else's or by
+those behind it, or by a skip. In C an assertion is a call or macro named assert_…, expect_… or
+fail….
 """
 
 import ast
@@ -94,7 +96,7 @@ class Project:
         return [(self.file(path), function) for path in sorted(places)
                 for function in self.file(path).methods.get(name, ())]
 
-    def _called(self, file, call):
+    def called(self, file, call):
         """(file, function) of what a call may mean."""
         called = call.func
         if isinstance(called, ast.Attribute):
@@ -118,8 +120,58 @@ class Project:
             nodes = [node for statement in function.body for node in ast.walk(statement)]
             self.known[function] = any(_says(node) for node in nodes) or any(
                 self.asserts(*target) for node in nodes if isinstance(node, ast.Call)
-                for target in self._called(file, node))
+                for target in self.called(file, node))
         return self.known[function]
+
+
+# What becomes of a way through statements that has met no assertion.
+GOES_ON, RETURNS = "goes on", "returns"
+
+
+class Ways:
+    """The ways through a test that meet no assertion; what loops repeat is met once at least."""
+
+    def __init__(self, project, file):
+        self.project, self.file = project, file
+
+    def _speaks(self, *nodes):
+        """Whether one of these reaches an assertion, wherever in it."""
+        return any(_says(node) or isinstance(node, ast.Call) and any(
+            self.project.asserts(*target) for target in self.project.called(self.file, node))
+            for root in nodes for node in ast.walk(root))
+
+    def silent(self, statements):
+        """How silent ways through these end: of GOES_ON, RETURNS."""
+        ends = {GOES_ON}
+        for statement in statements:
+            if GOES_ON in ends:
+                ends = ends - {GOES_ON} | self._through(statement)
+        return ends
+
+    def _through(self, node):
+        if isinstance(node, (ast.Raise, ast.Return)) or _is_skip(node):
+            return {RETURNS} if isinstance(node, ast.Return) and not self._speaks(node) else set()
+        if isinstance(node, ast.If):
+            return set() if self._speaks(node.test) else (
+                self.silent(node.body) | self.silent(node.orelse))
+        if isinstance(node, (ast.For, ast.While)):
+            head = node.iter if isinstance(node, ast.For) else node.test
+            return set() if self._speaks(head) else self.silent([*node.body, *node.orelse])
+        if isinstance(node, ast.With):
+            return set() if self._speaks(*node.items) else self.silent(node.body)
+        if isinstance(node, ast.Try):
+            ends = self.silent([*node.body, *node.orelse])
+            for handler in node.handlers:
+                ends |= self.silent(handler.body)
+            behind = self.silent(node.finalbody)
+            return ends if GOES_ON in behind else behind
+        return set() if self._speaks(node) else {GOES_ON}
+
+
+def _is_skip(node):
+    called = node.value.func if isinstance(node, ast.Expr) and isinstance(
+        node.value, ast.Call) else None
+    return getattr(called, "attr", None) == "skip"
 
 
 def _python(root):
@@ -131,8 +183,11 @@ def _python(root):
         for functions in (file.functions, file.methods):
             for name, found in functions.items():
                 for function in found if name.startswith("test") else ():
+                    place = guard.where(root, path, function.lineno)
                     if not project.asserts(file, function):
-                        yield f"{guard.where(root, path, function.lineno)}: {name} asserts nothing"
+                        yield f"{place}: {name} asserts nothing"
+                    elif Ways(project, file).silent(function.body):
+                        yield f"{place}: {name} asserts nothing on some way through it"
 
 
 # -- C ---------------------------------------------------------------------------------------------

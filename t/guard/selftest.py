@@ -44,6 +44,9 @@ GOOD = {
     "t/lib/y.py": PY + "from .x import same\n\n\nclass Y:\n    def holds(self):\n        same(1)\n",
     "t/test_x.py": PY + X_TEST.format("x.same(1)"),
     "t/test_y.py": PY + Y_TEST.format("Y().holds()"),
+    "t/test_ways.py": PY + X_TEST.format(
+        "if a:\n        x.same(1)\n        return\n    if b:\n        pytest.skip(1)\n"
+        "    with c:\n        if d:\n            x.same(1)\n        else:\n            assert d"),
 }
 
 # guard, file, what is written there instead (None: no such file), what the complaint must say
@@ -81,11 +84,17 @@ BAD = [
     (strings, "mod_auth_dingtalk.c", C + "x = alloca (3);\n", "dingtalk.c:3: alloca"),
     (assertions, "t/test_x.py", PY + X_TEST.format("x.start(1)"), "t/test_x.py:6: test_x asserts no"),
     (assertions, "t/test_x.py", PY + X_TEST.format("assert (1, 2)"), "test_x.py:6: test_x asserts no"),
+    (assertions, "t/test_x.py", PY + X_TEST.format("if a:\n        x.same(1)"), "on some way"),
+    (assertions, "t/test_x.py", PY + X_TEST.format(
+        "for a in b:\n        if a:\n            x.same(1)"), "test_x.py:6: test_x asserts nothing on"),
+    (assertions, "t/test_x.py", PY + X_TEST.format("if a:\n        return\n    x.same(1)"), "on some"),
+    (assertions, "t/test_x.py", PY + X_TEST.format(
+        "if a:\n        x.same(1)\n    elif b:\n        x.same(2)"), "on some way"),
     (assertions, "t/test_y.py", PY + Y_TEST.format("Y()"), "t/test_y.py:6: test_y asserts nothing"),
     (assertions, "t/test_y.py", PY + MADE + Y_TEST.format("made(1)"), "test_y asserts nothing"),
     (assertions, "t/unit/test_a.c", C + UNIT_TEST.format("work(1)"), "test_a.c:3: a_test asserts no"),
     (assertions, "t/unit/test_a.c", C, "t/unit/test_a.c: has no test"),
-    (httpds, "t/test_x.py", PY + "from lib.httpd import Httpd as Server\n", "test_x.py:3: Httpd is"),
+    (httpds, "t/test_x.py", PY + "from lib.httpd import Httpd as H\n", "test_x.py:3: Httpd is for"),
     (httpds, "t/lib/x.py", PY + "from . import httpd\nhttpd.Httpd()\n", "x.py:4: Httpd is for the"),
     (httpds, "t/lib/x.py", PY + "\n\nHttpd().stop(remove=True)\n", "x.py:5: stop(remove=…) hides"),
     (sources, "src/core/new.c", C, "src/core/new.c: not in Makefile.am"),
@@ -124,7 +133,8 @@ def _complaints(guard, changes):
 def main():
     """Run all cases; exit status 1 when a guard is blind or sees ghosts."""
     failures = []
-    for guard in (assertions, httpds, layers, directives, lognumbers, sizes, headings, strings, sources):
+    for guard in (assertions, httpds, layers, directives, lognumbers, sizes, headings, strings,
+                  sources):
         said = _complaints(guard, {})
         if said:
             failures.append(f"{guard.__name__} complains about a good tree: {said}")
