@@ -42,7 +42,7 @@ class AtWork:
     """Browsers with live sessions that open a page again and again, while it is entered."""
 
     def __init__(self, *browsers, path="/app/data.txt", pause=0.01):
-        self.pause = pause
+        self.pause, self.count = pause, len(browsers)
         self.pages, self.public = [], []  # Asked
         self.before = None                # seconds, the median while nothing was broken
         self.since = None                 # something is broken
@@ -69,7 +69,7 @@ class AtWork:
     def go_on(self, rounds=2):
         """Wait for answers that were asked for after now: a round may be under way."""
         self.load.go_on(rounds)
-        while len(self.meanwhile()) < ENOUGH * len(self.jobs) / 2 and not self.load.failures:
+        while len(self.meanwhile()) < ENOUGH * self.count and not self.load.failures:
             self.load.go_on()
 
     def again(self):
