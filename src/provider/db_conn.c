@@ -254,7 +254,8 @@ static apr_status_t connect_link(dt_conn_t *conn, const dt_call_t *call)
     rv = ask(conn, &order, &answer);
     if (answer.error) {
         conn->failed = true;
-        conn->trouble = dt_db_trouble_connecting(call->pool, answer.error);
+        conn->trouble =
+            dt_db_trouble_connecting(call->pool, conn->kind, answer.error, conn->params);
         dt_conn_close(conn);
     }
     return rv;
