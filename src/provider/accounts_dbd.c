@@ -128,12 +128,18 @@ static bool on_found(void *baton, const char *const *columns, int count)
     return judge(baton, columns, columns[count - 1]);
 }
 
-/* The key is the one that is bound, byte for byte, whatever the database joined. */
+/* The key is the one that is bound, byte for byte, whatever the database joined. Should a person be
+ * bound twice, nobody could say which counts. */
 static bool on_bound(void *baton, const char *const *columns, int count)
 {
     search_t *search = baton;
+    const char *before = search->binding->uid;
 
     (void)count;
+    if (before && !(columns[0] && strcmp(columns[0], before) == 0)) {
+        search->same = 2;
+        return false;
+    }
     *search->binding = (dt_binding_t){columns[0], columns[1] ? columns[1] : ""};
     if (!columns[0]) {
         return false;

@@ -49,10 +49,15 @@ const char *dt_db_instant(const dt_call_t *call, apr_time_t time)
     return dt_db_number(call, apr_time_as_msec(time));
 }
 
+apr_int64_t dt_db_int(const char *column)
+{
+    return column ? apr_atoi64(column) : 0;
+}
+
 apr_time_t dt_db_time(const char *column)
 {
     const apr_int64_t longest = apr_time_as_msec(APR_INT64_MAX);
-    const apr_int64_t time = apr_atoi64(column);
+    const apr_int64_t time = dt_db_int(column);
 
     return apr_time_from_msec(time < -longest ? -longest : time < longest ? time : longest);
 }

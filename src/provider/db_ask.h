@@ -17,7 +17,9 @@ apr_status_t dt_db_select(dt_db_t *db, const dt_call_t *call, const dt_sql_t *sq
 const char *dt_db_number(const dt_call_t *call, apr_int64_t value);
 const char *dt_db_instant(const dt_call_t *call, apr_time_t time);
 
-/** The time of a column, or the next one there is: anybody may have written there. */
+/** What a column has, should anybody have written there: 0 for no number, which SQL's NULL is too,
+ *  and the next one there is for a number or a time that is too large. */
+apr_int64_t dt_db_int(const char *column);
 apr_time_t dt_db_time(const char *column);
 
 /**

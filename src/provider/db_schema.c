@@ -2,6 +2,7 @@
 /* The tables of this module, brought to its version step by step. */
 #include "provider/db_schema.h"
 
+#include "provider/db_ask.h"
 #include "provider/db_conn.h"
 
 #include <apr_strings.h>
@@ -166,7 +167,7 @@ static const way_t ways[DT_DB_KINDS] = {
 };
 
 /* 0: there is nothing yet. */
-static apr_status_t read_version(dt_conn_t *conn, const dt_call_t *call, int *version)
+static apr_status_t read_version(dt_conn_t *conn, const dt_call_t *call, apr_int64_t *version)
 {
     const char *value = NULL;
     apr_status_t rv;
@@ -177,7 +178,7 @@ static apr_status_t read_version(dt_conn_t *conn, const dt_call_t *call, int *ve
         return rv;
     }
     rv = dt_conn_command(conn, call, "SELECT MAX(version) FROM dingtalk_schema", &value);
-    *version = value ? (int)apr_atoi64(value) : 0;
+    *version = dt_db_int(value);
     return rv;
 }
 
@@ -208,7 +209,7 @@ static apr_status_t take_step(dt_conn_t *conn, const dt_call_t *call, const step
     return rv;
 }
 
-static apr_status_t take_steps(dt_conn_t *conn, const dt_call_t *call, int version)
+static apr_status_t take_steps(dt_conn_t *conn, const dt_call_t *call, apr_int64_t version)
 {
     apr_status_t rv = APR_SUCCESS;
 
@@ -237,7 +238,7 @@ static apr_status_t write_version(dt_conn_t *conn, const dt_call_t *call)
 /* Locked. Somebody else may have been faster. */
 static apr_status_t migrate(dt_conn_t *conn, const dt_call_t *call)
 {
-    int version;
+    apr_int64_t version;
     apr_status_t rv = read_version(conn, call, &version);
 
     if (rv != APR_SUCCESS || version >= DT_SCHEMA_VERSION) {
@@ -277,7 +278,7 @@ static apr_status_t unlock(dt_conn_t *conn, const dt_call_t *call)
 
 static apr_status_t bring_up_to_date(dt_conn_t *conn, const dt_call_t *call)
 {
-    int version;
+    apr_int64_t version;
     apr_status_t rv = read_version(conn, call, &version);
 
     if (rv != APR_SUCCESS || version >= DT_SCHEMA_VERSION) {

@@ -95,7 +95,7 @@ static bool take_binding(void *baton, const char *const *columns, int count)
     dt_binding_t *binding = baton;
 
     (void)count;
-    *binding = (dt_binding_t){.uid = columns[0], .user_id = columns[1]};
+    *binding = (dt_binding_t){.uid = columns[0], .user_id = columns[1] ? columns[1] : ""};
     return false;
 }
 
@@ -121,11 +121,11 @@ typedef struct rivals_t {
 static bool take_rival(void *baton, const char *const *columns, int count)
 {
     rivals_t *rivals = baton;
-    const bool person = strcmp(columns[0], rivals->union_id) == 0;
+    const bool person = columns[0] && strcmp(columns[0], rivals->union_id) == 0;
 
     (void)count;
     rivals->any = true;
-    if (person && strcmp(columns[1], rivals->uid) == 0) {
+    if (person && columns[1] && strcmp(columns[1], rivals->uid) == 0) {
         rivals->same = true;
     }
     else if (person) {
@@ -192,7 +192,7 @@ static apr_status_t bind_person(void *self, const dt_call_t *call, const dt_clai
 static bool take_count(void *baton, const char *const *columns, int count)
 {
     (void)count;
-    *(apr_uint32_t *)baton = apr_atoi64(columns[0]) > 0 ? TRIGGER_THERE : TRIGGER_MISSING;
+    *(apr_uint32_t *)baton = dt_db_int(columns[0]) > 0 ? TRIGGER_THERE : TRIGGER_MISSING;
     return false;
 }
 
@@ -251,7 +251,7 @@ static bool take_limit(void *baton, const char *const *columns, int count)
     limit_t *limit = baton;
 
     (void)count;
-    *limit = (limit_t){columns[0], apr_atoi64(columns[1])};
+    *limit = (limit_t){columns[0] ? columns[0] : "", dt_db_int(columns[1])};
     return false;
 }
 
@@ -320,21 +320,25 @@ static apr_status_t add_challenge(void *self, const dt_call_t *call,
 
 typedef struct kept_t {
     dt_challenge_t challenge; /* id is NULL: there is none */
-    int tries;
+    apr_int64_t tries;
 } kept_t;
 
+/* Only the account may be missing: then no code is right. */
 static bool take_challenge(void *baton, const char *const *columns, int count)
 {
     kept_t *kept = baton;
 
     (void)count;
+    if (!columns[1] || !columns[2] || !columns[4]) {
+        return false;
+    }
     kept->challenge = (dt_challenge_t){.id = columns[0],
                                        .corp_id = columns[1],
                                        .union_id = columns[2],
                                        .uid = columns[3],
                                        .hash = columns[4],
                                        .expires_at = dt_db_time(columns[5])};
-    kept->tries = (int)apr_atoi64(columns[6]);
+    kept->tries = dt_db_int(columns[6]);
     return false;
 }
 
@@ -359,7 +363,8 @@ static apr_status_t try_challenge(void *self, const dt_call_t *call, const char 
         return rv;
     }
     *alive = true;
-    *tries = kept.tries;
+    /* This is one of at most max, whatever others have made of their number since. */
+    *tries = kept.tries < 1 ? 1 : kept.tries < max ? (int)kept.tries : max;
     if (challenge) {
         *challenge = kept.challenge;
     }

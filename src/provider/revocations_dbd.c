@@ -51,11 +51,14 @@ typedef struct page_t {
 static bool take_row(void *baton, const char *const *columns, int count)
 {
     page_t *page = baton;
+    const apr_int64_t id = dt_db_int(columns[0]);
 
     (void)count;
-    page->last = apr_atoi64(columns[0]);
+    page->last = id > page->last ? id : page->last;
     page->rows++;
-    page->take(page->baton, columns[1], dt_db_time(columns[2]));
+    if (columns[1]) {
+        page->take(page->baton, columns[1], dt_db_time(columns[2]));
+    }
     return true;
 }
 
@@ -86,7 +89,7 @@ apr_status_t dt_revocations_read(dt_db_t *db, const dt_call_t *call, apr_int64_t
         apr_pool_clear(mine.pool);
         page.after = page.last;
         rv = dt_db_run(db, &mine, read_page, &page);
-    } while (rv == APR_SUCCESS && page.rows == PAGE);
+    } while (rv == APR_SUCCESS && page.rows == PAGE && page.last > page.after);
     apr_pool_destroy(mine.pool);
     if (rv == APR_SUCCESS) {
         *last = page.last;

@@ -193,6 +193,26 @@ static void many_new_persons_at_the_same_time_get_an_account_each(void **state)
     assert_rows(world, "dingtalk_binding", "20");
 }
 
+/* In a table that somebody else has made, without our keys: the account of one binding must not
+ * stand beside the key of the other. */
+static void who_is_bound_twice_has_no_account(void **state)
+{
+    world_t *world = *state;
+    const dt_accounts_t *accounts = staff(world, NULL);
+    dt_account_t account;
+    dt_binding_t binding;
+
+    SQL(world, "DROP TABLE dingtalk_binding",
+        "CREATE TABLE dingtalk_binding (corp_id VARCHAR(128), union_id VARCHAR(128), "
+        "user_id VARCHAR(128), uid VARCHAR(255))",
+        "INSERT INTO staff (id) VALUES ('zhang')",
+        "INSERT INTO dingtalk_binding VALUES ('" CORP "', 'union1', 'user1', 'zhang')");
+    assert_int_equal(read_bound(world, accounts, CORP, "union1", &binding, &account), DT_FOUND_ONE);
+    SQL(world, "INSERT INTO dingtalk_binding VALUES ('" CORP "', 'union1', 'user1', 'gone')");
+    assert_int_equal(read_bound(world, accounts, CORP, "union1", &binding, &account),
+                     DT_FOUND_NONE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +223,7 @@ int main(void)
         WITH_STAFF(without_a_place_for_bindings_no_account_is_made),
         WITH_STAFF(done_twice_it_is_not_created_but_bound),
         WITH_STAFF(who_was_made_without_a_reply_is_let_in),
+        WITH_STAFF(who_is_bound_twice_has_no_account),
         WITH_STAFF(of_many_tabs_of_a_person_one_makes_the_account),
         WITH_STAFF(of_many_persons_with_one_key_one_gets_the_account),
         WITH_STAFF(many_new_persons_at_the_same_time_get_an_account_each),

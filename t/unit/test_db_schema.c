@@ -53,18 +53,29 @@ static void a_table_that_is_there_is_kept_with_its_rows(void **state)
     world_disconnect(world);
 }
 
-static void a_newer_version_is_left_alone(void **state)
+static void leave_alone(world_t *world, const char *version)
 {
-    world_t *world = *state;
-
-    assert_int_equal(change(world, "UPDATE dingtalk_schema SET version = 999"), 1);
+    assert_int_equal(change(world, apr_pstrcat(world->pool, "UPDATE dingtalk_schema SET version = ",
+                                               version, NULL)),
+                     1);
     assert_int_not_equal(change(world, "DROP TABLE dingtalk_revocation"), -1);
     world = world_twin(world);
     assert_int_equal(ready(world), APR_SUCCESS);
-    assert_string_equal(value_of(world, "SELECT version FROM dingtalk_schema"), "999");
+    assert_string_equal(value_of(world, "SELECT version FROM dingtalk_schema"), version);
     assert_int_equal(change(world, "DELETE FROM dingtalk_revocation"), -1);
     assert_int_equal(change(world, "CREATE TABLE dingtalk_revocation (id INTEGER)"), 0);
     world_disconnect(world);
+}
+
+static void a_newer_version_is_left_alone(void **state)
+{
+    leave_alone(*state, "999");
+}
+
+/* One that is none when only its last 32 bits are looked at. */
+static void a_version_however_new_is_left_alone(void **state)
+{
+    leave_alone(*state, "4294967296");
 }
 
 /* A database that was made anew behind our back. */
@@ -277,6 +288,7 @@ int main(void)
         WITH_WORLD(an_account_needs_no_more_than_its_uid),
         WITH_WORLD(a_table_that_is_there_is_kept_with_its_rows),
         WITH_WORLD(a_newer_version_is_left_alone),
+        WITH_WORLD(a_version_however_new_is_left_alone),
         WITH_WORLD(tables_that_vanish_are_made_again),
         WITH_WORLD(several_processes_make_the_tables_once),
         WITH_WORLD(a_database_of_version_1_keeps_its_rows_and_gets_the_new_tables),
