@@ -11,8 +11,9 @@ from lib.databases import PASSWORD, MariaDB, Postgres
 pytestmark = pytest.mark.smoke
 
 PROGRAMS = ("test_db", "test_db_schema", "test_memory_dbd", "test_memory_dbd_codes",
-            "test_revocations_dbd", "test_events_dbd", "test_members_dbd", "test_members_want",
-            "test_accounts_dbd", "test_accounts_dbd_bind", "test_accounts_dbd_create")
+            "test_memory_dbd_null", "test_revocations_dbd", "test_events_dbd", "test_members_dbd",
+            "test_members_want", "test_accounts_dbd", "test_accounts_dbd_bind",
+            "test_accounts_dbd_create")
 PATIENCE = 300
 
 
