@@ -110,13 +110,16 @@ static const dt_limit_t *with_resend(const errand_t *e, const dt_limit_t *limits
     return (const dt_limit_t *)list->elts;
 }
 
-/* Whoever has an IPv6 network has 2^64 addresses: they count as one. */
+/* Whoever has an IPv6 network has 2^64 addresses: they count as one. That of a link has a zone
+ * behind it, its interface: fe80::1%eth0. */
 static const char *address_subject(apr_pool_t *pool, const char *address)
 {
+    const char *zone = address + strcspn(address, "%");
     struct in6_addr bytes;
     char text[INET6_ADDRSTRLEN];
 
-    if (inet_pton(AF_INET6, address, &bytes) != 1) {
+    if (inet_pton(AF_INET6, apr_pstrmemdup(pool, address, (apr_size_t)(zone - address)), &bytes) !=
+        1) {
         return apr_pstrcat(pool, "address:", address, NULL);
     }
     if (IN6_IS_ADDR_V4MAPPED(&bytes)) {
@@ -125,7 +128,7 @@ static const char *address_subject(apr_pool_t *pool, const char *address)
     }
     memset(bytes.s6_addr + NETWORK_SIZE, 0, sizeof(bytes.s6_addr) - NETWORK_SIZE);
     inet_ntop(AF_INET6, &bytes, text, sizeof(text));
-    return apr_pstrcat(pool, "address:", text, "/64", NULL);
+    return apr_pstrcat(pool, "address:", text, "/64", zone, NULL);
 }
 
 /* By person, address, phone: whoever is over a limit of their own uses up nothing of a phone's. */

@@ -310,6 +310,8 @@ static void an_ipv6_network_is_one_address(void **state)
         {"2001:DB8:1:2::99", "address:2001:db8:1:2::/64"},
         {"::1", "address:::/64"},
         {"::ffff:192.0.2.1", "address:192.0.2.1"},
+        {"fe80::1:2:3:4%eth0", "address:fe80::/64%eth0"},
+        {"fe80::5%wlan0", "address:fe80::/64%wlan0"},
     };
     world_t *w = *state;
 
