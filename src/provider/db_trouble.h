@@ -6,10 +6,10 @@
 #include "provider/db.h"
 
 /**
- * The first line of text, as printable ASCII, from pool: the lines behind it quote rows. Masked are,
- * wherever they occur, the lines of the values from three bytes on, and of a value that was cut off
- * every piece of eight bytes; every run of five or more digits, as it may be a phone; and bytes as
- * MySQL writes those of a value that it cannot keep: \xE5.
+ * The first line of text, as printable ASCII, from pool: the lines behind it quote rows. Wherever
+ * they occur are masked: the lines of the values, but those of less than three bytes; of a value
+ * that was cut off every piece of eight bytes; every run of five or more digits, as it may be a
+ * phone; and bytes as MySQL writes those of a value that it cannot keep: \xE5.
  * @param values of the statement that failed, count of them, each may be NULL
  */
 const char *dt_db_trouble(apr_pool_t *pool, const char *text, const char *const *values, int count);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows as a database may return them, should somebody else have written there or made the tables.
  * The first byte says what is asked for (ask; x, y and z search for a text, an address, a phone),
- * the second which database it is; then come, with NULs between them, the columns of the answers. A column that is \x01 is SQL's NULL, \x02 ends an
- * answer, \x03 is an error; of a statement that changes something it is how many rows. Where
- * something is searched for, the first of them is that. */
+ * the second which database it is; then come, with NULs between them, the columns of the answers.
+ * A column that is \x01 is SQL's NULL, \x02 ends an answer, \x03 is an error; of a statement that
+ * changes something it is how many rows. Of a search the first of them is what is wanted. */
 #include "core/match.h"
 #include "provider/accounts_dbd.h"
 #include "provider/accounts_sql.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a database says of its trouble: no value of the statement and no password gets into the log.
- * The first byte says what failed: s a statement, p and u a connection of PostgreSQL, its parameters
- * words or a URI, m one of MySQL, r one whose parameters are any. Then, with NULs between them, come
- * what the database said and up to eight values, of which the first is the password; $1 in what it
- * said is the first value, ~1 the middle half of it. */
+ * The first byte says what failed: s a statement, p and u a connection of PostgreSQL, its
+ * parameters words or a URI, m one of MySQL, r one whose parameters are any. Then come, with NULs
+ * between them, what the database said and up to eight values, of which the first is the password;
+ * $1 in what it said is the first value, ~1 the middle half of it. */
 #include "provider/db_trouble.h"
 
 #include <apr_general.h>
