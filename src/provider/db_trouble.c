@@ -204,7 +204,7 @@ static bool has_two_ats(const char *user)
 {
     const char *at = strchr(user, '@');
 
-    return at && at[1 + strcspn(at + 1, "@?")] == '@';
+    return at && strchr(at + 1, '@');
 }
 
 /* What is behind the scheme of libpq's URI; NULL: these parameters are none. */

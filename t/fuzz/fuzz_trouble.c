@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a database says of its trouble: no value of the statement and no password gets into the log.
  * The first byte says what failed: s a statement, p and u a connection of PostgreSQL, its
- * parameters words or a URI, m one of MySQL, r one whose parameters are any. Then come, with NULs
- * between them, what the database said and up to eight values, of which the first is the password;
- * $1 in what it said is the first value, ~1 the middle half of it. */
+ * parameters words or a URI, w one whose URI has the password as it is, m one of MySQL, r one whose
+ * parameters are any. Then come, with NULs between them, what the database said and up to eight
+ * values, of which the first is the password; $1 in what it said is the first value, ~1 the middle
+ * half of it. */
 #include "provider/db_trouble.h"
 
 #include <apr_general.h>
@@ -19,6 +20,8 @@
 #define VALUE_MIN 3
 #define PIECE 8
 #define DIGITS_MIN 5
+
+static const char is_malformed[] = "the parameters of DingTalkDatabase are malformed";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -163,9 +166,19 @@ static void check_connecting(apr_pool_t *pool, dt_db_kind_t kind, const char *te
     const char *shown = dt_db_trouble_connecting(pool, kind, text, params);
 
     must(strlen(shown) <= TEXT_MAX);
-    if (strcmp(shown, "the parameters of DingTalkDatabase are malformed") != 0) {
+    if (strcmp(shown, is_malformed) != 0) {
         check(pool, text, shown, &password, 1);
     }
+}
+
+/* libpq takes for the host what is behind the first @: a part of a password, which it quotes. */
+static void check_unencoded(apr_pool_t *pool, const char *text, const char *password)
+{
+    const char *params = apr_pstrcat(pool, "postgresql://a:", password, "@db/d", NULL);
+
+    check_connecting(pool, DT_DB_PGSQL, text, params, password);
+    must(!strchr(password, '@') ||
+         strcmp(dt_db_trouble_connecting(pool, DT_DB_PGSQL, text, params), is_malformed) == 0);
 }
 
 static void check_password(apr_pool_t *pool, char way, const char *text, const char *password)
@@ -177,6 +190,9 @@ static void check_password(apr_pool_t *pool, char way, const char *text, const c
     case 'u':
         check_connecting(pool, DT_DB_PGSQL, text, in_uri(pool, password, true), password);
         check_connecting(pool, DT_DB_PGSQL, text, in_uri(pool, password, false), password);
+        break;
+    case 'w':
+        check_unencoded(pool, text, password);
         break;
     case 'm':
         if (!strpbrk(password, " \r\n\t\f\v;|,")) {
