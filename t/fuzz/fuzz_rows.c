@@ -404,8 +404,10 @@ static void check_schema(dt_conn_t *conn, const dt_call_t *call, dt_link_t *link
     const dt_link_t before = *link;
     const char *there = next_cell(link);
     const char *end = next_cell(link);
+    const char *version = next_cell(link);
     const bool is_newer = strcmp(there, "1") == 0 && strcmp(end, NO_MORE) == 0 &&
-                          strtoll(next_cell(link), NULL, 10) >= DT_SCHEMA_VERSION;
+                          strcmp(next_cell(link), NO_MORE) == 0 &&
+                          strtoll(version, NULL, 10) >= DT_SCHEMA_VERSION;
     apr_status_t rv;
 
     *link = before;
