@@ -56,6 +56,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(dth_export_fixups, NULL, NULL, APR_HOOK_MIDDLE);
     /* Last: filters of one type run in the order they were added, and mod_headers goes first. */
     ap_hook_insert_filter(dth_caching_insert, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_insert_error_filter(dth_caching_insert_error, NULL, NULL, APR_HOOK_REALLY_LAST);
 }
 
 module AP_MODULE_DECLARE_DATA auth_dingtalk_module = {

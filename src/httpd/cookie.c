@@ -2,6 +2,8 @@
 /* Our cookies: found in and taken out of the request, set in and cleared from the browser. */
 #include "httpd/cookie.h"
 
+#include "httpd/caching.h"
+
 #include <apr_strings.h>
 
 #include <string.h>
@@ -128,6 +130,7 @@ void dth_cookie_take(request_rec *r, dth_req_t *req)
 static void set(request_rec *r, const char *cookie)
 {
     apr_table_addn(dth_request_initial(r)->err_headers_out, "Set-Cookie", cookie);
+    dth_caching_note_cookie(r);
 }
 
 void dth_cookie_set_session(request_rec *r, const dth_req_t *req, const char *token)

@@ -36,6 +36,7 @@ typedef struct dth_req_t {
     dt_session_t session;                  /* when found is DTH_LIVE */
     dt_slice_t token;                      /* the one of tokens that it came from */
     bool is_due;                           /* it is to be renewed, and has not been */
+    bool carries_cookie;                   /* the answer, of ours: for no cache */
     const request_rec *exported_to;        /* the last one that was given the identity */
     const apr_table_t *exported;           /* the headers in which our identity headers were set */
     const struct dth_endpoint_t *endpoint; /* claimed by endpoint_of, or NULL */
