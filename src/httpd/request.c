@@ -38,13 +38,15 @@ int dth_request_begin(request_rec *r)
     const dth_site_t *site = dth_server_conf(r->server)->site;
     dth_req_t *req;
 
-    if (site == NULL || !ap_is_initial_req(r)) {
+    /* A redirect of a request that httpd refused as it read it, to an error document, is the first
+     * that we hear of that request. */
+    if (site == NULL || dth_request(r) != NULL) {
         return DECLINED;
     }
     req = apr_pcalloc(r->pool, sizeof(*req));
     req->site = site;
     req->secure = is_secure(r, site);
-    ap_set_module_config(r->request_config, &auth_dingtalk_module, req);
+    ap_set_module_config(dth_request_initial(r)->request_config, &auth_dingtalk_module, req);
     dth_cookie_take(r, req); /* first: where that leaves no Cookie, there is less to search */
     dth_export_scrub(r);
     return DECLINED;
@@ -116,6 +118,9 @@ const char *dth_request_target(request_rec *r)
 {
     const char *target = dth_request_initial(r)->unparsed_uri, *path;
 
+    if (target == NULL) { /* httpd has refused it before it came so far */
+        return "/";
+    }
     if (target[0] == '/') {
         return target;
     }

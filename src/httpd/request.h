@@ -45,7 +45,9 @@ typedef struct dth_req_t {
 
 /**
  * The post_read_request hook: take our cookies and foreign identity headers off the request, so
- * that no application and no log sees them, whatever happens later. Initial requests only.
+ * that no application and no log sees them, whatever happens later. Once per request from the
+ * network: for a redirect its headers, which are the very same, have been seen to, unless httpd
+ * could not read the request whole and redirects it to an error document.
  */
 int dth_request_begin(request_rec *r);
 
