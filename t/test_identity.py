@@ -257,7 +257,9 @@ def test_signed_in_headers_are_the_persons_alone(proxied, visit):
 
 
 @pytest.mark.parametrize("names", [
-    "X-Remote-User", "x-dingtalk-userid, X-DingTalk-Corpid", "close, X-Remote-User"])
+    "X-Remote-User", "x-dingtalk-userid, X-DingTalk-Corpid", "close, X-Remote-User",
+    "close;X-Remote-User", "close X-Remote-User", "(a, X-Remote-User", "a\tX-Remote-User;b",
+    '"a" X-Remote-User', ";,; X-DingTalk-Userid;,;"])
 def test_a_client_cannot_have_the_persons_headers_dropped_on_the_way(proxied, visit, names):
     """Naming a header in Connection makes a proxy leave it out; ours must arrive or none at all."""
     browser = visit(proxied)

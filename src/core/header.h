@@ -13,4 +13,14 @@
  */
 bool dt_header_is_ours(const char *name);
 
+/**
+ * What may be left of a Connection header. A proxy leaves out the headers that it names (RFC 9110,
+ * section 7.6.1): nobody may name ours, or an application would take a member for nobody. Options
+ * end at commas, semicolons and white space, which is where any proxy may see the end of one.
+ * @param options the header's value, never NULL
+ * @return options itself where none is ours; the others with commas between, from pool; NULL when
+ *         there are no others. Any thread.
+ */
+const char *dt_header_connection(apr_pool_t *pool, const char *options);
+
 #endif

@@ -18,30 +18,19 @@ static bool is_ours(const char *name)
            dt_header_is_ours(name);
 }
 
-/* A proxy leaves out what Connection names (RFC 9110, section 7.6.1): nobody may name ours, or the
- * application would take a member for nobody. */
 static void scrub_connection(request_rec *r)
 {
-    const char *options = apr_table_get(r->headers_in, "Connection"), *kept = NULL;
-    bool found = false;
-    char *option;
+    const char *options = apr_table_get(r->headers_in, "Connection"), *kept;
 
-    if (options == NULL || strpbrk(options, "xX") == NULL) { /* close, keep-alive, upgrade */
+    if (options == NULL) {
         return;
     }
-    while ((option = ap_get_list_item(r->pool, &options)) != NULL) {
-        if (is_ours(option)) {
-            found = true;
-        }
-        else {
-            kept = kept == NULL ? option : apr_pstrcat(r->pool, kept, ", ", option, NULL);
-        }
-    }
-    if (found && kept != NULL) {
-        apr_table_setn(r->headers_in, "Connection", kept);
-    }
-    else if (found) {
+    kept = dt_header_connection(r->pool, options);
+    if (kept == NULL) {
         apr_table_unset(r->headers_in, "Connection");
+    }
+    else if (kept != options) {
+        apr_table_setn(r->headers_in, "Connection", kept);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which request headers nobody but we may set. */
+/* Which request headers nobody but we may set, or have left out on the way. */
 #include "core/header.h"
 
 #include "unit.h"
@@ -43,10 +43,52 @@ static void a_header_is_ours_when_an_application_could_think_so(void **state)
     }
 }
 
+typedef struct connection_t {
+    const char *options;
+    const char *left; /* NULL: nothing */
+} connection_t;
+
+static const connection_t connections[] = {
+    {"", ""},
+    {"close", "close"},
+    {"keep-alive, Upgrade", "keep-alive, Upgrade"},
+    {"x,  x-y;z", "x,  x-y;z"}, /* none is ours: as it came */
+    {"X-Remote-User-Agent", "X-Remote-User-Agent"},
+    {"X-Remote-User", NULL},
+    {" ,; x_dingtalk_userid\t,", NULL},
+    {"close, X-Remote-User", "close"},
+    {"close;X-Remote-User", "close"},
+    {"close X-Remote-User", "close"},
+    {"a\tX-Remote-User\vb\fX-DingTalk-Corpid\rc\nd", "a,b,c,d"},
+    {"(a, X-Remote-User, b)", "(a,b)"},
+    {"\"a\" X-Remote-User", "\"a\""},
+    {"\"a, X-Remote-User, b\"", "\"a,b\""},
+    {"X-Remote-User,Upgrade,X-Remote-User,close", "Upgrade,close"},
+};
+
+static void a_connection_header_keeps_the_options_that_name_no_header_of_ours(void **state)
+{
+    apr_pool_t *pool = *state;
+
+    for (size_t i = 0; i < ROWS(connections); i++) {
+        assert_row_text(connections[i].options, dt_header_connection(pool, connections[i].options),
+                        connections[i].left);
+    }
+}
+
+static void a_connection_header_that_names_none_of_ours_is_not_copied(void **state)
+{
+    const char *options = "keep-alive, x-other";
+
+    assert_ptr_equal(dt_header_connection(*state, options), options);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_header_is_ours_when_an_application_could_think_so),
+        WITH_POOL(a_connection_header_keeps_the_options_that_name_no_header_of_ours),
+        WITH_POOL(a_connection_header_that_names_none_of_ours_is_not_copied),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
