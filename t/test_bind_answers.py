@@ -146,6 +146,45 @@ def test_the_cookie_never_reaches_an_application(bound_site, sim, visit):
     assert answer.json()["HTTP_COOKIE"] == "a=1; b=2"
 
 
+def test_two_different_cookies_are_worth_none(page, portal):
+    """One of them is perhaps from another host of the domain: whose account would be bound?"""
+    cookie = page.browser.jar.find("dingtalk-bind").value
+    for both in ([cookie, "x"], ["x", cookie], [cookie, ""], ["", cookie], [cookie, "", cookie]):
+        answer = page.browser.navigate("/dingtalk/bind", headers={
+            "Cookie": "; ".join(f"dingtalk-bind={value}" for value in both)})
+        expect.page(portal, answer, 400)
+    twice = page.browser.navigate("/dingtalk/bind", headers={
+        "Cookie": f"dingtalk-bind={cookie}; dingtalk-bind={cookie}"})
+    assert twice.status == 200
+
+
+SECURE = [{}, {"DingTalkCookieName": "portal"}, {"DingTalkCookieName": "__Secure-portal"},
+          {"DingTalkCookieDomain": "example.com"},
+          {"DingTalkCookiePath": "/app", "DingTalkPath": "/app/sso"}]
+
+
+@pytest.mark.parametrize("changes", SECURE, ids=lambda changes: "-".join(changes) or "default")
+def test_another_host_of_the_domain_sets_no_cookie_of_a_sign_in_that_is_secure(
+        bound_site, sim, visit, authority, changes):
+    """Browsers take a name with __Host- from the host itself alone, whatever the session's is."""
+    httpd = bound_site(*with_codes(sim), options={"tls": authority,
+                                                      "names": ("a.example.com",)},
+                       **changes)
+    browser = visit(httpd)
+    bind = changes.get("DingTalkPath", "/dingtalk") + "/bind"
+    browser.begin()
+    answer = browser.come_back(browser.scan("zhangsan", browser.begin()))
+    expect.redirect(answer, 303, bind)
+    assert browser.jar.rejected == []
+    names = browser.jar.names()
+    assert len(names) == 2 and all(name.startswith("__Host-") for name in names), names
+    [cookie] = [c for c in browser.jar.all() if c.name.endswith("-bind")]
+    assert browser.navigate(bind).status == 200
+    for name in (cookie.name[7:], "__Secure-" + cookie.name[7:]):
+        answer = visit(httpd).navigate(bind, headers={"Cookie": f"{name}={cookie.value}"})
+        expect.page(httpd, answer, 400)
+
+
 def test_the_cookie_goes_when_the_person_is_in(page, sim):
     page.ask(PHONE)
     page.guess(sim.last_code(E164))

@@ -2,6 +2,7 @@
 /* Our cookies: found in and taken out of the request, set in and cleared from the browser. */
 #include "httpd/cookie.h"
 
+#include "core/bytes.h"
 #include "httpd/caching.h"
 
 #include <apr_strings.h>
@@ -22,25 +23,50 @@ static bool is_between(char c)
     return c == ';' || c == ',' || is_blank(c);
 }
 
-/* Keep the value if the cookie at name is one of ours; too many are still ours, just not looked at.
- * A later session cookie has a shorter Path or is older; a later ticket is newer. */
+typedef enum kind_t { OTHERS, SESSION, BIND, TICKET } kind_t;
+
+static kind_t kind_of(const dth_cookies_t *names, dt_slice_t name)
+{
+    if (name.len == names->session_len && memcmp(name.data, names->session, name.len) == 0) {
+        return SESSION;
+    }
+    if (name.len == names->bind_len && memcmp(name.data, names->bind, name.len) == 0) {
+        return BIND;
+    }
+    return name.len > names->ticket_len && memcmp(name.data, names->ticket, names->ticket_len) == 0
+               ? TICKET
+               : OTHERS;
+}
+
+/* Of two that differ, one is not from us: another host of the domain, or somebody on the way, may
+ * have set it where nothing is Secure. It would be their person to whom an account is bound. */
+static void keep_bind(dth_req_t *req, dt_slice_t value)
+{
+    if (req->bind.data == NULL) {
+        req->bind = value;
+    }
+    else if (!dt_slice_equal(req->bind, value)) {
+        req->bind.len = 0;
+    }
+}
+
+/* Keep the value if the cookie at name is one of ours; too many are still ours, just not looked at,
+ * and so are those of the other scheme. A later session cookie has a shorter Path or is older; a
+ * later ticket is newer. */
 static bool keep(request_rec *r, dth_req_t *req, dt_slice_t name, dt_slice_t value)
 {
-    const dth_cookies_t *names = &req->site->cookies[req->secure];
+    const dth_cookies_t *cookies = req->site->cookies;
 
-    if (name.len == names->session_len && memcmp(name.data, names->session, name.len) == 0) {
+    switch (kind_of(&cookies[req->secure], name)) {
+    case SESSION:
         if (req->token_count < DTH_SESSION_COOKIES) {
             req->tokens[req->token_count++] = value;
         }
         return true;
-    }
-    if (name.len == names->bind_len && memcmp(name.data, names->bind, name.len) == 0) {
-        if (req->bind.len == 0) {
-            req->bind = value;
-        }
+    case BIND:
+        keep_bind(req, value);
         return true;
-    }
-    if (name.len > names->ticket_len && memcmp(name.data, names->ticket, names->ticket_len) == 0) {
+    case TICKET:
         if (req->tickets == NULL) {
             req->tickets = apr_palloc(r->pool, DT_TICKETS_READ * sizeof(*req->tickets));
         }
@@ -48,8 +74,9 @@ static bool keep(request_rec *r, dth_req_t *req, dt_slice_t name, dt_slice_t val
             req->tickets[req->ticket_count++] = value;
         }
         return true;
+    default:
+        return kind_of(&cookies[!req->secure], name) != OTHERS;
     }
-    return false;
 }
 
 /* The cookie at text, up to its separator: keep it if it is ours. */

@@ -8,7 +8,8 @@
 
 /**
  * Find our cookies in the Cookie header, keep their values in req, and take them out of the
- * header. Values are kept as slices into the header that came, which lives as long as the request.
+ * header, with those that the site has under the other scheme, http or https. Values are kept as
+ * slices into the header that came, which lives as long as the request.
  */
 void dth_cookie_take(request_rec *r, dth_req_t *req);
 

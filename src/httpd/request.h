@@ -31,7 +31,7 @@ typedef struct dth_req_t {
     int token_count;
     dt_slice_t *tickets; /* ticket cookies as sent, or NULL */
     int ticket_count;
-    dt_slice_t bind; /* the bind ticket as sent; empty when there is none */
+    dt_slice_t bind; /* the bind ticket as sent; empty when there is none, or two that differ */
     dth_found_t found;
     dt_session_t session;                  /* when found is DTH_LIVE */
     dt_slice_t token;                      /* the one of tokens that it came from */

@@ -47,13 +47,31 @@ static const char *attributes(apr_pool_t *p, const char *path, const char *domai
                        secure ? "; Secure" : "", NULL);
 }
 
-/* Cookie names and attributes (RFC 6265bis, section 4.1.3 for the prefixes). Tickets are always
- * for this host and all its paths: the callback is where they are needed. */
+/* How the names of tickets begin. They are always for this host and all its paths, since the
+ * callback is where they are needed: so where they are Secure they may have the prefix with which
+ * browsers take them from no other host of the domain, whatever the session's name is. */
+static const char *ticket_name(apr_pool_t *p, const char *session, int secure)
+{
+    static const char *const prefixes[] = {"__Host-", "__Secure-", NULL};
+
+    if (!secure) {
+        return session;
+    }
+    for (const char *const *prefix = prefixes; *prefix != NULL; prefix++) {
+        if (strncmp(session, *prefix, strlen(*prefix)) == 0) {
+            session += strlen(*prefix);
+            break;
+        }
+    }
+    return apr_pstrcat(p, prefixes[0], session, NULL);
+}
+
+/* Cookie names and attributes (RFC 6265bis, section 4.1.3 for the prefixes). */
 static void make_cookies(apr_pool_t *p, const dth_server_t *conf, int secure,
                          dth_cookies_t *cookies)
 {
     int samesite = dth_choice(conf->cookie_samesite);
-    const char *name = conf->cookie_name;
+    const char *name = conf->cookie_name, *ticket;
 
     if (name == NULL) {
         name = !secure ? "dingtalk"
@@ -61,14 +79,15 @@ static void make_cookies(apr_pool_t *p, const dth_server_t *conf, int secure,
                    ? "__Host-dingtalk"
                    : "__Secure-dingtalk";
     }
-    /* A Strict ticket would not come back from DingTalk's page: that is another site's link. */
+    ticket = ticket_name(p, name, secure);
     cookies->session = name;
-    cookies->ticket = apr_pstrcat(p, name, "-ticket-", NULL);
-    cookies->bind = apr_pstrcat(p, name, "-bind", NULL);
+    cookies->ticket = apr_pstrcat(p, ticket, "-ticket-", NULL);
+    cookies->bind = apr_pstrcat(p, ticket, "-bind", NULL);
     cookies->session_len = strlen(cookies->session);
     cookies->ticket_len = strlen(cookies->ticket);
     cookies->bind_len = strlen(cookies->bind);
     cookies->session_as = attributes(p, conf->cookie_path, conf->cookie_domain, samesite, secure);
+    /* A Strict ticket would not come back from DingTalk's page: that is another site's link. */
     cookies->ticket_as = attributes(p, "/", NULL,
                                     samesite == DTH_SAMESITE_STRICT ? DTH_SAMESITE_LAX : samesite,
                                     secure);
