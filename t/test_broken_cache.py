@@ -163,7 +163,7 @@ def case(request, servers, farm, running_simulator):
 @pytest.mark.parametrize("place", WORKS)
 def test_what_people_get(case, place):
     (statuses, _), trial = case
-    trial.told[place].judge(statuses[place], trial.lines, LONGEST, is_logged=place != "session")
+    trial.told[place].judge(statuses[place], trial.lines, LONGEST)
 
 
 def test_pages_wait_for_nothing(case):

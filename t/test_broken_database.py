@@ -208,7 +208,7 @@ def case(request, servers, farm, running_simulator):
 @pytest.mark.parametrize("place", WORKS)
 def test_what_people_get(case, place):
     (statuses, *_), trial = case
-    trial.told[place].judge(statuses[place], trial.lines, LONGEST, is_logged=place != "event")
+    trial.told[place].judge(statuses[place], trial.lines, LONGEST)
 
 
 def test_nobody_comes_in_whom_nobody_could_look_up(case):

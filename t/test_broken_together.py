@@ -211,9 +211,7 @@ def case(request, stores, build, running_simulator):
 @pytest.mark.parametrize("place", NOTHING)
 def test_what_people_get_when_nothing_answers(case, place):
     promised, trial = case
-    logged = place != "session" or promised is NOTHING
-    longest = BOUNDS.get(place, LONGEST)
-    trial.told[place].judge(promised[place], trial.lines, longest, is_logged=logged)
+    trial.told[place].judge(promised[place], trial.lines, BOUNDS.get(place, LONGEST))
 
 
 def test_pages_wait_for_nothing_when_nothing_answers(case):

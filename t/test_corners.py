@@ -6,6 +6,7 @@ import os
 import pytest
 
 from lib import site as sites
+from lib.events import watched
 from lib.site import CANARY
 
 PROXY = ("proxy", "proxy_http")
@@ -124,6 +125,31 @@ def test_the_id_of_every_answer_is_in_the_log_at_httpds_own_level(
     assert answer.status == status
     assert answer.get("DingTalk-Error-Id") in "\n".join(site.log.lines())
     site.allow_log("DT0022")
+
+
+@pytest.mark.parametrize("push, status", [
+    ({}, 200), ({"body": "{}"}, 400), ({"token": "another"}, 403), ({"body": "x" * 400000}, 413)])
+def test_the_id_of_every_refused_push_is_in_the_log(serve, sim, visit, push, status):
+    httpd = serve(watched(sim))
+    sim.subscribe(httpd)
+    made = sim.push("user_leave_org", "lisi", dry=True,
+                    **{name: value for name, value in push.items() if name != "body"})
+    answer = visit(httpd).request("POST", "/dingtalk/event?" + made["query"],
+                                  body=push.get("body", made["body"]).encode())
+    assert answer.status == status
+    if status != 200:
+        httpd.expect_log(rf"DT0079: .*\[error id {answer.error_id}\]")
+
+
+def test_the_id_of_a_push_that_cannot_be_kept_is_in_the_log(serve, sim, visit):
+    httpd = serve(watched(sim, 'DingTalkDatabase sqlite3 "/nowhere/dingtalk.db"'), fresh=True)
+    sim.subscribe(httpd)
+    made = sim.push("user_leave_org", "lisi", dry=True)
+    answer = visit(httpd).request("POST", "/dingtalk/event?" + made["query"],
+                                  body=made["body"].encode())
+    assert answer.status == 503 and int(answer.get("Retry-After")) > 0
+    httpd.expect_log(rf"DT0070: .*\[error id {answer.error_id}\]")
+    httpd.allow_log("DT0005", "DT0007", r"DT005\d")
 
 
 def test_somebody_elses_directory_is_left_as_it_is(serve, sim, tmp_path):

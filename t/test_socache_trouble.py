@@ -80,6 +80,30 @@ def is_told(browser):
     return browser.tab(jar=browser.jar.copy()).fetch("/app/data.txt").status != 503
 
 
+def test_the_id_of_a_session_that_cannot_be_told_is_in_the_log(on_redis, start, visit):
+    httpd = start(on_redis, fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    httpd.allow_log(*UNREACHABLE)
+    with without(on_redis.server):
+        answer = browser.fetch("/dingtalk/session")
+    assert answer.status == 503 and answer.json() == {"error": "unavailable"}
+    httpd.expect_log(rf"DT0021: .*the session store.*\[error id {answer.error_id}\]")
+
+
+def test_an_open_folder_with_a_protected_page_says_when_to_come_back(on_redis, start, visit):
+    """It is mod_dir that answers, for it wants to know of the page before it shows it."""
+    httpd = start(on_redis, sites.location("/open/index.html"), fresh=True)
+    browser = visit(httpd)
+    browser.sign_in()
+    assert browser.navigate("/open/").status == 200
+    httpd.allow_log(*UNREACHABLE)
+    with without(on_redis.server):
+        answer = browser.navigate("/open/")
+    assert answer.status == 503 and int(answer.get("Retry-After")) > 0
+    httpd.expect_log(rf"DT0021: .*the session store.*\[error id {answer.error_id}\]")
+
+
 def test_a_server_that_is_gone_means_503_and_no_loop(remote, start, visit, mpm):
     httpd = start(remote, fresh=True, mpm=mpm)
     browser = signed_in(visit, httpd)

@@ -119,6 +119,15 @@ static int answer_stranger(request_rec *r, dth_req_t *req)
                            &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
 
+static int answer_unsure(request_rec *r, const dth_req_t *req)
+{
+    dt_result_t result = dt_result(DT_WHY_UNAVAILABLE, "the session store");
+
+    return r->main != NULL
+               ? dth_page_part_unsure(r, &result)
+               : dth_page_result(r, req, 0, &result, NULL, &(dth_offer_t){.sign_in = NULL});
+}
+
 int dth_authn_check(request_rec *r)
 {
     dth_req_t *req;
@@ -140,13 +149,7 @@ int dth_authn_check(request_rec *r)
         dth_export(r, req);
         return OK;
     case DTH_CANNOT_TELL:
-        if (r->main != NULL) {
-            return HTTP_SERVICE_UNAVAILABLE;
-        }
-        return dth_page_result(r, req, 0,
-                               &(dt_result_t){DT_UNSURE, &dt_whys[DT_WHY_UNAVAILABLE],
-                                              "the session store"},
-                               NULL, &(dth_offer_t){.sign_in = NULL});
+        return answer_unsure(r, req);
     default:
         return answer_stranger(r, req);
     }

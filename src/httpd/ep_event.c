@@ -15,7 +15,8 @@
 static int refuse(request_rec *r, const dth_req_t *req, int status, const char *why)
 {
     dth_count(&req->site->counters->events_refused);
-    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, DTNO(0079) "a push was refused: %s", why);
+    ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, DTNO(0079) "a push was refused: %s [error id %s]",
+                  why, dth_page_id(r));
     return dth_page_json(r, req, status,
                          status == HTTP_FORBIDDEN ? "{\"error\":\"forbidden\"}"
                                                   : "{\"error\":\"malformed\"}");
@@ -27,7 +28,8 @@ static int answer_later(request_rec *r, const dth_req_t *req)
     return dth_page_json(r, req, HTTP_SERVICE_UNAVAILABLE, "{\"error\":\"unavailable\"}");
 }
 
-static void log_event(request_rec *r, const dt_event_t *event, dt_arrived_t arrived)
+/* id is that of the answer, or NULL where all is well. */
+static void log_event(request_rec *r, const dt_event_t *event, dt_arrived_t arrived, const char *id)
 {
     static const char *const effects[DT_EFFECTS] = {
         [DT_EFFECT_NONE] = "nothing to do",
@@ -49,8 +51,9 @@ static void log_event(request_rec *r, const dt_event_t *event, dt_arrived_t arri
     };
 
     ap_log_rerror(APLOG_MARK, fates[arrived].level, 0, r,
-                  DTNO(0070) "event %s %." KEY_SHOWN "s (%s): %s", event->type, event->key,
-                  effects[event->effect], fates[arrived].text);
+                  DTNO(0070) "event %s %." KEY_SHOWN "s (%s): %s%s%s%s", event->type, event->key,
+                  effects[event->effect], fates[arrived].text, id != NULL ? " [error id " : "",
+                  id != NULL ? id : "", id != NULL ? "]" : "");
 }
 
 static void count_event(dth_counters_t *counters, const dt_event_t *event, dt_arrived_t arrived)
@@ -75,7 +78,7 @@ static bool take_event(request_rec *r, const dth_site_t *site, const dt_call_t *
 {
     const dt_arrived_t arrived = dt_watch_arrive(site->watch, call, event, text);
 
-    log_event(r, event, arrived);
+    log_event(r, event, arrived, arrived == DT_ARRIVED_UNKEPT ? dth_page_id(r) : NULL);
     count_event(site->counters, event, arrived);
     if (arrived == DT_ARRIVED) {
         dth_watch_wake(site);
@@ -106,8 +109,13 @@ int dth_ep_event(request_rec *r, dth_req_t *req)
     if (dt_event_read(&call, text, &event) != APR_SUCCESS) {
         return refuse(r, req, HTTP_BAD_REQUEST, "its message cannot be read");
     }
-    if ((!dt_event_is_check(&event) && !take_event(r, site, &call, &event, text)) ||
-        dt_push_answer(site->events, &call, owner, &json) != APR_SUCCESS) {
+    if (!dt_event_is_check(&event) && !take_event(r, site, &call, &event, text)) {
+        return answer_later(r, req);
+    }
+    if (dt_push_answer(site->events, &call, owner, &json) != APR_SUCCESS) {
+        dt_result_t result = dt_result(DT_WHY_INTERNAL, "the answer to a push could not be made");
+
+        dth_page_report(r, &result, NULL);
         return answer_later(r, req);
     }
     return dth_page_json(r, req, HTTP_OK, json);

@@ -46,6 +46,7 @@ static json_t *describe(const dth_req_t *req, apr_time_t now)
 
 int dth_ep_session(request_rec *r, dth_req_t *req)
 {
+    dt_result_t result = dt_result(DT_WHY_UNAVAILABLE, "the session store");
     json_t *root;
     char *dump;
     const char *json = NULL;
@@ -61,11 +62,13 @@ int dth_ep_session(request_rec *r, dth_req_t *req)
             free(dump);
         }
         json_decref(root);
+        result = dt_result(DT_WHY_INTERNAL, "the session could not be written down");
         break;
     default:
         break;
     }
     if (json == NULL) {
+        dth_page_report(r, &result, NULL);
         return dth_page_json(r, req, HTTP_SERVICE_UNAVAILABLE, "{\"error\":\"unavailable\"}");
     }
     return dth_page_json(r, req, HTTP_OK, json);

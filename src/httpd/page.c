@@ -198,13 +198,32 @@ static void log_result(request_rec *r, const char *id, const dt_result_t *result
     }
 }
 
-const char *dth_page_report(request_rec *r, const dt_result_t *result, const dt_member_t *member)
+const char *dth_page_id(request_rec *r)
 {
     const char *id = make_id(r->pool);
 
-    log_result(r, id, result, member);
     apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
     return id;
+}
+
+const char *dth_page_report(request_rec *r, const dt_result_t *result, const dt_member_t *member)
+{
+    const char *id = dth_page_id(r);
+
+    log_result(r, id, result, member);
+    return id;
+}
+
+int dth_page_part_unsure(request_rec *r, const dt_result_t *result)
+{
+    while (r->main != NULL) {
+        r = r->main;
+    }
+    if (apr_table_get(r->err_headers_out, "Retry-After") == NULL) { /* once for all its parts */
+        apr_table_setn(r->err_headers_out, "Retry-After", RETRY_AFTER);
+        dth_page_report(r, result, NULL);
+    }
+    return HTTP_SERVICE_UNAVAILABLE;
 }
 
 int dth_page_result(request_rec *r, const dth_req_t *req, int status, const dt_result_t *result,
@@ -256,14 +275,13 @@ const char *dth_page_return(request_rec *r, const dth_req_t *req, dt_visit_t vis
 
 int dth_page_login_required_json(request_rec *r, const dth_req_t *req, const char *first_member)
 {
-    const char *id = make_id(r->pool);
+    const char *id = dth_page_id(r);
     const char *path = dth_page_login_path(r, req, dth_page_return(r, req, DT_VISIT_PROGRAM));
     const char *url = dth_request_url(r, req, path);
 
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                   DTNO(0024) "a program without a session was told to sign in [error id %s]", id);
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
-    apr_table_setn(r->err_headers_out, "DingTalk-Error-Id", id);
     /* the address is percent-encoded: nothing in it needs escaping in JSON */
     return dth_page_json(r, req, HTTP_UNAUTHORIZED,
                          apr_pstrcat(r->pool, "{", first_member, ",\"login_url\":\"", url, "\"}",

@@ -37,11 +37,24 @@ int dth_page_html(request_rec *r, const dth_req_t *req, int status, const char *
 int dth_page_status(const dt_result_t *result);
 
 /**
+ * A new error id, in a header of the answer to r. The caller writes it into a line of the log.
+ */
+const char *dth_page_id(request_rec *r);
+
+/**
  * Log once why somebody gets no further, beside an error id that goes into a header.
  * @param member who it is about, or NULL
  * @return the error id, for the answer itself
  */
 const char *dth_page_report(request_rec *r, const dt_result_t *result, const dt_member_t *member);
+
+/**
+ * A part of an answer, the sub-request r, cannot be found out. What it is a part of may end in the
+ * same way: mod_dir asks for the index of a folder so. It has what belongs to a 503 then: when to
+ * come back, and an error id that is in the log.
+ * @return the status for the part
+ */
+int dth_page_part_unsure(request_rec *r, const dt_result_t *result);
 
 /** What a page offers the person to do; NULL for what it does not. */
 typedef struct dth_offer_t {
