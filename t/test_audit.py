@@ -74,6 +74,18 @@ def test_a_refusal_is_a_row_with_its_reason(bound_site, store, visit, userid):
     assert row["address"] == "127.0.0.1" and row["union_id"]
 
 
+def test_whoever_comes_back_from_dingtalk_as_nobody_writes_no_rows(bound_site, store, visit):
+    """With one ticket, as often as they like: the log and the figures tell of it."""
+    httpd = bound_site()
+    browser = visit(httpd)
+    callback = browser.scan("zhangsan", browser.begin(), deny=True)
+    tickets = browser.jar.header("http", browser.host, "/dingtalk/callback")
+    for _ in range(3):
+        answer = browser.navigate(callback, site="cross-site", headers={"Cookie": tickets})
+        expect.denied(httpd, answer)
+    assert audit(store) == []
+
+
 def test_a_collision_is_a_row(bound_site, store, visit):
     httpd = bound_site("DingTalkUnbound create")
     store.account("zhangsan")

@@ -298,14 +298,16 @@ static apr_status_t start_again(finish_t *f)
                               f->way, result);
 }
 
-/* The refusal stands whether it can be written down or not. */
+/* The refusal stands whether it can be written down or not. That of nobody is not: a browser can
+ * come back as often as it likes, with a ticket that it has kept, and fill the table. */
 static void refuse(finish_t *f)
 {
     dt_way_t *way = f->way;
-    apr_status_t rv = dt_bind_audit(&f->login->bind, f->call, "refused", f->person, way->uid,
-                                    f->result->why->name);
 
-    way->unaudited = rv != APR_SUCCESS;
+    if (f->person->union_id != NULL) {
+        way->unaudited = dt_bind_audit(&f->login->bind, f->call, "refused", f->person, way->uid,
+                                       f->result->why->name) != APR_SUCCESS;
+    }
     delete_ticket(f->call, f->held, f->ticket, way);
 }
 

@@ -168,8 +168,6 @@ static void a_refusal_is_written_down_with_whom_we_knew_by_then(void **state)
         const char *user_id;
         const char *why;
     } rows[] = {
-        {USER_TOKEN, "{\"accessToken\":\"SECRET\",\"expireIn\":1,\"corpId\":\"dingcorp2\"}", NULL,
-         NULL, "other_corp"},
         {USER_ID, "{\"errcode\":60121,\"errmsg\":\"no\"}", "un-a", NULL, "stranger"},
         {MEMBER, "{\"errcode\":0,\"result\":{\"userid\":\"us-a\",\"active\":false}}", "un-a",
          "us-a", "not_active"},
@@ -193,6 +191,21 @@ static void a_refusal_is_written_down_with_whom_we_knew_by_then(void **state)
         assert_refused(w, rows[i].union_id, rows[i].user_id, NULL, rows[i].why);
         assert_false(b.way.unaudited);
     }
+}
+
+/* Anybody could write as many rows as they like. */
+static void a_refusal_of_nobody_is_not_written_down(void **state)
+{
+    world_t *w = *state;
+    browser_t b = {.w = w};
+
+    have_accounts(w, "san");
+    w->script[USER_TOKEN] =
+        (script_t){0, 200, "{\"accessToken\":\"SECRET\",\"expireIn\":1,\"corpId\":\"dingcorp2\"}"};
+    sign_in(&b, "/", "code-a");
+    assert_why(&b, DT_WHY_OTHER_CORP);
+    assert_int_equal(w->memory->audit_count, 0);
+    assert_false(b.way.unaudited);
 }
 
 static void a_second_claimant_is_written_down_with_the_account(void **state)
@@ -245,6 +258,7 @@ int main(void)
         TEST(who_has_to_bind_takes_person_and_way_along),
         TEST(a_person_whom_no_ticket_can_carry_is_an_internal_error),
         TEST(a_refusal_is_written_down_with_whom_we_knew_by_then),
+        TEST(a_refusal_of_nobody_is_not_written_down),
         TEST(a_second_claimant_is_written_down_with_the_account),
         TEST(an_account_that_is_gone_is_written_down),
         TEST(a_refusal_stands_although_it_cannot_be_written_down),
