@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from lib import expect
-from lib.steps import leave
+from lib import expect, site as sites
+from lib.steps import is_in, leave
 
 
 def test_logout_ends_the_session(browser):
@@ -106,3 +106,36 @@ def test_a_script_may_sign_out(browser):
     answer = browser.fetch("/dingtalk/logout", method="POST", body=b"")
     assert answer.status in (200, 204, 303)
     assert browser.session is None
+
+
+# -- everywhere, without a session -----------------------------------------------------------------
+
+def says_what_is_true(httpd, answer):
+    """Not that anything has ended elsewhere, but how to end it."""
+    expect.notice(answer, 200)
+    assert "不会结束" in answer.text, answer.text
+    assert "/dingtalk/login?return=" in answer.text
+    httpd.expect_log(rf"DT0023: not_everywhere .*{answer.error_id}")
+
+
+@pytest.mark.parametrize("query", ["?all=1", "?all=1&return=/open/"])
+def test_whoever_was_not_signed_in_is_told_that_other_sessions_go_on(site, visit, browser, query):
+    other = visit(site)
+    other.sign_in()
+    says_what_is_true(site, leave(browser, query))
+    assert is_in(other)
+
+
+def test_whoever_was_away_too_long_is_told_that_other_sessions_go_on(serve, sim, visit, clock):
+    httpd = serve(sites.protected(sim), fresh=True, clock=clock)
+    away = visit(httpd)
+    away.sign_in()
+    clock.advance(3 * 3600)
+    other = visit(httpd)
+    other.sign_in()
+    says_what_is_true(httpd, leave(away, body=b"all=1"))
+    assert away.session is None and is_in(other)
+    assert away.sign_in().status == 200
+    answer = leave(away, body=b"all=1")
+    assert answer.status == 200 and "所有浏览器" in answer.text
+    assert not is_in(other)

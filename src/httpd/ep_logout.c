@@ -47,13 +47,20 @@ static bool says_all(request_rec *r, dt_slice_t text)
            fields[0].value != NULL && strcmp(fields[0].value, "1") == 0;
 }
 
-/* In the form or in the query. A body that is no form of ours says nothing. */
-static bool is_for_all(request_rec *r)
+/* In the form or in the query. A body that is no form of ours says nothing; OK, unless a filter has
+ * answered in our place. */
+static int read_all(request_rec *r, bool *all)
 {
     dt_slice_t body = {NULL, 0};
+    int status;
 
-    return r->method_number == M_POST &&
-           (says_all(r, dt_slice(r->args)) || (dth_form_read(r, &body) == OK && says_all(r, body)));
+    *all = r->method_number == M_POST && says_all(r, dt_slice(r->args));
+    if (*all || r->method_number != M_POST) {
+        return OK;
+    }
+    status = dth_form_read(r, &body);
+    *all = status == OK && says_all(r, body);
+    return status == AP_FILTER_ERROR ? status : OK;
 }
 
 /* --- ending sessions --- */
@@ -103,25 +110,30 @@ static apr_status_t end_sessions(request_rec *r, const dth_req_t *req, const dt_
 
 /* All sessions of the account; of the person where a session does not know of accounts: they have
  * one account at most, and it has nobody else. */
-static apr_status_t end_all(request_rec *r, dth_req_t *req)
+static apr_status_t end_all(request_rec *r, const dth_req_t *req)
 {
     const dth_site_t *site = req->site;
     const dt_session_t *session = &req->session;
-    const char *subject;
+    const char *subject =
+        site->user_is_account
+            ? dt_subject_account_text(r->pool, site->app.corp_id, session->user.data)
+            : dt_subject_person_text(r->pool, site->app.corp_id, session->user_id.data);
 
-    switch (dth_request_session(r, req)) {
-    case DTH_LIVE:
-        break;
-    case DTH_CANNOT_TELL:
-        return APR_EGENERAL;
-    default:
-        return APR_SUCCESS; /* nobody knows whose sessions these would be */
-    }
-    subject = site->user_is_account
-                  ? dt_subject_account_text(r->pool, site->app.corp_id, session->user.data)
-                  : dt_subject_person_text(r->pool, site->app.corp_id, session->user_id.data);
     return dth_revoked_add(r, site, subject, instant(session, r->request_time),
                            dth_revoked_end(site, r->request_time));
+}
+
+/* What has ended. Without a session nobody knows whose others these would be. */
+static dt_why_id_t end_everywhere(request_rec *r, dth_req_t *req)
+{
+    switch (dth_request_session(r, req)) {
+    case DTH_LIVE:
+        return end_all(r, req) == APR_SUCCESS ? DT_WHY_SIGNED_OUT_ALL : DT_WHY_SIGNED_OUT_HERE;
+    case DTH_CANNOT_TELL:
+        return DT_WHY_SIGNED_OUT_HERE;
+    default:
+        return DT_WHY_NOT_EVERYWHERE;
+    }
 }
 
 /* --- the endpoint --- */
@@ -142,30 +154,34 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
 {
     const char *return_to = dth_endpoint_return(r);
     dt_call_t call = dth_request_call(r, req);
-    const bool all = is_for_all(r);
-    dt_result_t result = dt_result(all ? DT_WHY_SIGNED_OUT_ALL : DT_WHY_SIGNED_OUT, NULL);
-    int status = HTTP_OK;
+    dt_why_id_t ended = DT_WHY_SIGNED_OUT;
+    dt_result_t result;
     dt_tickets_t tickets;
     dt_way_t way;
-    bool is_ended;
+    bool all;
 
+    if (read_all(r, &all) != OK) {
+        return AP_FILTER_ERROR;
+    }
     if (!is_wanted(r) || (all && !is_same_origin(r, req))) {
         return ask_first(r, req, return_to);
     }
-    is_ended = !all || end_all(r, req) == APR_SUCCESS;
-    is_ended &= end_sessions(r, req, &call) == APR_SUCCESS;
-    if (!is_ended) {
-        result = dt_result(DT_WHY_SIGNED_OUT_HERE, NULL);
-        status = HTTP_SERVICE_UNAVAILABLE;
-        return_to = NULL; /* they have to know */
+    if (all) {
+        ended = end_everywhere(r, req);
+    }
+    if (end_sessions(r, req, &call) != APR_SUCCESS) {
+        ended = DT_WHY_SIGNED_OUT_HERE;
     }
     dth_cookie_clear_session(r, req);
     dth_request_tickets(r, req, &tickets);
     dt_login_sign_out(&req->site->login, &call, &tickets, &way);
     dth_cookie_set_tickets(r, req, way.tickets);
-    if (return_to != NULL) {
+    if (return_to != NULL && (ended == DT_WHY_SIGNED_OUT || ended == DT_WHY_SIGNED_OUT_ALL)) {
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, return_to);
     }
-    return dth_page_result(r, req, status, &result, NULL,
+    result = dt_result(ended, NULL); /* else they have to know */
+    return dth_page_result(r, req,
+                           ended == DT_WHY_SIGNED_OUT_HERE ? HTTP_SERVICE_UNAVAILABLE : HTTP_OK,
+                           &result, NULL,
                            &(dth_offer_t){.sign_in = dth_page_login_path(r, req, "/")});
 }
