@@ -11,6 +11,7 @@ import pytest
 from lib import site as sites
 from lib.browser import Client
 from lib.httpd import unprivileged_user
+from lib.preload import Preload
 from lib.steps import is_in, within
 
 STARTS, REFUSED = "starts", "does not start"
@@ -159,6 +160,76 @@ def test_httpd_t_finds_what_can_be_seen_and_changes_nothing(httpd, name):
     assert (code != 0) == (says is not None), said
     assert says is None or re.search(rf"DingTalkStateDir: .*{says}", said), said
     assert sorted((httpd.folder / "var").rglob("*")) == before
+
+
+class Swapper(Preload):
+    """Whoever owns the directory puts a link in the key's place as it is opened."""
+
+    variable = "SWAP"  # not asked for
+    source = r"""
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATH_SIZE 4096
+
+/* The link is there when it is opened, and never when it is looked at. */
+static int swapped(int (*call)(const char *, int, ...), const char *path, int flags, int mode)
+{
+    char chosen[PATH_SIZE], aside[PATH_SIZE];
+    size_t len = strlen(path);
+    int file, error;
+
+    snprintf(chosen, sizeof(chosen), "%s-chosen", path);
+    snprintf(aside, sizeof(aside), "%s-aside", path);
+    if (len < 10 || strcmp(path + len - 10, "/state/key") != 0 || rename(path, aside) != 0) {
+        return call(path, flags, mode);
+    }
+    (void)!symlink(chosen, path);
+    file = call(path, flags, mode);
+    error = errno;
+    rename(aside, path);
+    errno = error;
+    return file;
+}
+
+#define OPEN(name)                                                                        \
+    int name(const char *path, int flags, ...)                                            \
+    {                                                                                     \
+        va_list rest;                                                                     \
+        int mode;                                                                         \
+                                                                                          \
+        va_start(rest, flags);                                                            \
+        mode = va_arg(rest, int);                                                         \
+        va_end(rest);                                                                     \
+        return swapped((int (*)(const char *, int, ...))dlsym(RTLD_NEXT, #name), path,    \
+                       flags, mode);                                                      \
+    }
+
+OPEN(open)
+OPEN(open64)
+"""
+
+
+def test_a_link_that_comes_between_is_not_followed(httpd, build):
+    """httpd reads it as root: what it is must be asked of what is open, not of its name."""
+    swapper = Swapper(build, 0o755)
+    state = state_of(httpd)
+    state.mkdir(mode=0o700)
+    for name in ("key", "key-chosen"):
+        (state / name).write_bytes(name[-1:].encode() * 64)
+        (state / name).chmod(0o600)
+    httpd.env = swapper.environment
+    try:
+        said = httpd.try_to_start()
+    finally:
+        swapper.remove()
+    assert said is not None and re.search("DingTalkStateDir: .*no plain file", said), said
 
 
 # -- at a restart ----------------------------------------------------------------------------------

@@ -10,12 +10,18 @@
 #include <apr_strings.h>
 #include <unixd.h>
 
+#include <openssl/crypto.h>
+
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define KEY_FILE "key"
 #define KEY_BYTES 48 /* random bytes: 64 characters of text */
 #define KEY_FILE_MAX 4096
+#define NOT_PLAIN APR_FROM_OS_ERROR(ELOOP) /* a link, or whatever is no file */
 
 /* True when there is nothing of others in the directory. */
 static bool is_ours(apr_pool_t *ptemp, const char *directory)
@@ -66,29 +72,71 @@ apr_status_t dth_state_prepare(apr_pool_t *ptemp, const char *directory)
     return apr_file_perms_set(directory, APR_FPROT_UREAD | APR_FPROT_UWRITE | APR_FPROT_UEXECUTE);
 }
 
+/* The text of a key goes with the pool that it is in, not when the memory is wanted again. */
+static apr_status_t wipe(void *text)
+{
+    OPENSSL_cleanse(text, KEY_FILE_MAX + 1);
+    return APR_SUCCESS;
+}
+
+/* Up to size bytes of an open file. */
+static apr_status_t read_all(int file, char *text, apr_size_t size, apr_size_t *len)
+{
+    *len = 0;
+    while (*len < size) {
+        const ssize_t got = read(file, text + *len, size - *len);
+
+        if (got < 0 && errno != EINTR) {
+            return APR_FROM_OS_ERROR(errno);
+        }
+        if (got == 0) {
+            break;
+        }
+        *len += got > 0 ? (apr_size_t)got : 0;
+    }
+    return APR_SUCCESS;
+}
+
 /* The directory belongs to httpd's user: what lies there may be a trap set by a child that was
- * taken over, so a link is never followed. */
+ * taken over, for us who may be root. So a link is never followed and a pipe never waited for, and
+ * what is open is looked at, since a name may stand for something else a moment later. */
+static apr_status_t open_plain(const char *path, int *file)
+{
+    struct stat found;
+    apr_status_t rv = APR_SUCCESS;
+
+    *file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (*file < 0) {
+        return errno == ELOOP || errno == EMLINK || errno == ENXIO ? NOT_PLAIN
+                                                                   : APR_FROM_OS_ERROR(errno);
+    }
+    if (fstat(*file, &found) != 0) {
+        rv = APR_FROM_OS_ERROR(errno);
+    }
+    else if (!S_ISREG(found.st_mode)) {
+        rv = NOT_PLAIN;
+    }
+    if (rv != APR_SUCCESS) {
+        close(*file);
+    }
+    return rv;
+}
+
 static apr_status_t read_key(apr_pool_t *p, const char *path, dt_slice_t *key)
 {
-    apr_file_t *file;
-    apr_finfo_t info;
-    apr_size_t len = KEY_FILE_MAX;
-    char *text = apr_palloc(p, KEY_FILE_MAX + 1);
-    apr_status_t rv = apr_stat(&info, path, APR_FINFO_LINK | APR_FINFO_TYPE, p);
+    apr_size_t len;
+    char *text;
+    int file;
+    apr_status_t rv = open_plain(path, &file);
 
-    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE) {
-        return rv;
-    }
-    if (info.filetype != APR_REG) {
-        return APR_EACCES;
-    }
-    rv = apr_file_open(&file, path, APR_FOPEN_READ, 0, p);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_file_read_full(file, text, len, &len);
-    apr_file_close(file);
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_EOF(rv)) {
+    text = apr_pcalloc(p, KEY_FILE_MAX + 1);
+    apr_pool_cleanup_register(p, text, wipe, apr_pool_cleanup_null);
+    rv = read_all(file, text, KEY_FILE_MAX, &len);
+    close(file);
+    if (rv != APR_SUCCESS) {
         return rv;
     }
     text[len] = '\0';
@@ -111,6 +159,7 @@ static apr_status_t make_key(apr_pool_t *p, const char *path)
         return rv;
     }
     text = dt_base64url(p, (dt_slice_t){(const char *)random, sizeof(random)});
+    OPENSSL_cleanse(random, sizeof(random));
     rv = apr_file_mktemp(&file, draft, /* mode 0600 */
                          APR_FOPEN_CREATE | APR_FOPEN_WRITE | APR_FOPEN_EXCL, p);
     if (rv != APR_SUCCESS) {
@@ -122,6 +171,7 @@ static apr_status_t make_key(apr_pool_t *p, const char *path)
         rv = apr_file_datasync(file);
     }
     apr_file_close(file);
+    OPENSSL_cleanse((char *)text.data, text.len);
     if (rv == APR_SUCCESS) {
         rv = apr_file_link(draft, path);
     }
@@ -139,19 +189,23 @@ static const char *judge(apr_pool_t *p, const char *path, dt_slice_t key)
                               path, key.len, DT_KEY_TEXT_MIN);
 }
 
+static const char *no_plain_file(apr_pool_t *p, const char *path)
+{
+    return apr_pstrcat(p, "the key ", path, " is no plain file", NULL);
+}
+
 /* What is no directory the directive has refused. Whoever may not look there, as httpd -t of
  * somebody else, finds nothing wrong. */
 const char *dth_state_check(apr_pool_t *p, const char *directory)
 {
     const char *path = apr_pstrcat(p, directory, "/" KEY_FILE, NULL), *wrong = NULL;
-    apr_finfo_t info;
     dt_slice_t key;
+    apr_status_t rv = read_key(p, path, &key);
 
-    if (apr_stat(&info, path, APR_FINFO_LINK | APR_FINFO_TYPE, p) == APR_SUCCESS &&
-        info.filetype != APR_REG) {
-        wrong = apr_pstrcat(p, "the key ", path, " is no plain file", NULL);
+    if (rv == NOT_PLAIN) {
+        wrong = no_plain_file(p, path);
     }
-    else if (read_key(p, path, &key) == APR_SUCCESS) {
+    else if (rv == APR_SUCCESS) {
         wrong = judge(p, path, key);
     }
     return wrong == NULL ? NULL : apr_pstrcat(p, "DingTalkStateDir: ", wrong, NULL);
@@ -167,6 +221,9 @@ const char *dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key)
         if (rv == APR_SUCCESS) {
             rv = read_key(p, path, key);
         }
+    }
+    if (rv == NOT_PLAIN) {
+        return no_plain_file(p, path);
     }
     if (rv != APR_SUCCESS) {
         return apr_psprintf(p, "the key %s cannot be used: %pm", path, &rv);

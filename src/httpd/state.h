@@ -24,7 +24,7 @@ const char *dth_state_check(apr_pool_t *p, const char *directory);
 /**
  * The key in the state directory, made at first use: mode 0600, from the system's generator.
  * Two servers that start together end up with the same one. Post_config only.
- * @param key in p
+ * @param key in p, and wiped when p is cleared
  * @return NULL, or why there is none
  */
 const char *dth_state_key(apr_pool_t *p, const char *directory, dt_slice_t *key);
