@@ -11,11 +11,11 @@ import pytest
 
 from lib import site as sites
 from lib.binding import POSTGRES, SQLITE, stores  # noqa: F401  (a fixture)
-from lib.broken import Working
 from lib.clock import Clock
 from lib.databases import Postgres, Sqlite
 from lib.events import LEFT, SOON, is_in, read_again, signed_in, watched, within
 from lib.faulty import Faulty
+from lib.working import Working
 from test_broken_dingtalk import CALLS, IN, LIMITS, NETWORK
 
 LEASE = 90       # seconds, more than a record that could not be read waits for its next turn

@@ -6,13 +6,13 @@ import re
 import pytest
 
 from lib.binding import POSTGRES, stores  # noqa: F401  (a fixture)
-from lib.broken import Working
 from lib.browser import Client
 from lib.databases import Postgres
 from lib.events import at_node, is_in, signed_in, within
 from lib.faulty import Faulty
 from lib.nodes import member_of_cluster
 from lib.steps import leave
+from lib.working import Working
 
 STATUS = '<Location "/status">\nSetHandler server-status\n</Location>'
 POLL = 0.5      # seconds, DingTalkRevocationPoll: ten of them are too many
