@@ -8,12 +8,12 @@ pages are in test_return_address_binding.py.
 """
 
 import re
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 
 import pytest
 
-from lib import expect, nasty, site as sites, wire
-from lib.browser import HTML_HEADERS
+from lib import expect, nasty, site as sites
+from lib.browser import FETCH, HTML_HEADERS
 from lib.nasty import in_one_line, values_of
 from lib.whatwg import NODE, Judge, Targets, origins, resolve
 
@@ -181,33 +181,6 @@ def test_a_return_address_in_the_body_of_a_logout_counts_for_nothing(browser):
 
 # -- the address that was asked for ----------------------------------------------------------------
 
-def ask(visitor, target, headers, method="GET", body=b""):
-    """A request whose target is sent as it is; the jar gets the cookies."""
-    lines = [f"{method} ".encode() + target + b" HTTP/1.1",
-             f"Host: {visitor.host}:{visitor.httpd.port}".encode(), b"Connection: close",
-             f"Content-Length: {len(body)}".encode()]
-    lines += [f"{name}: {value}".encode() for name, value in headers.items()]
-    answer = wire.parse(visitor.raw(b"\r\n".join(lines) + b"\r\n\r\n" + body), method)
-    visitor.jar.take(answer.set_cookies, "http", visitor.host)
-    return answer
-
-
-def targets_of(visitor, values):
-    """(value, request target): as raw as a request line can be, escaped, and with our origin."""
-    own = visitor.origin.encode()
-    for value in values:
-        data = value.encode("utf-8", "surrogateescape")
-        usable = not set(value) & set("\r\n\0 \t")
-        if value.startswith(("http://", "https://")) and usable:
-            yield value, data
-        if value.startswith(("/dingtalk/", "/?", "/#")) or not value.startswith("/"):
-            continue
-        if usable:
-            yield value, data
-            yield value, own + data
-        yield value, quote(data, safe="/\\%?@:;~.,=").encode()
-
-
 @pytest.fixture
 def whole_site(serve, sim):
     """Everything is protected; the root too."""
@@ -218,9 +191,9 @@ def test_the_path_that_was_asked_for_never_leads_off_the_site(whole_site, sim, v
     """GET //evil.example/ on a protected root: the address itself is the return address."""
     judge = Judge(visit(whole_site))
     ends = 0
-    for value, target in targets_of(judge.visitor, values_of(judge.visitor)):
+    for value, target in nasty.targets_of(judge.visitor, values_of(judge.visitor)):
         visitor = visit(whole_site)
-        begun = judge.take(value, ask(visitor, target, HTML_HEADERS))
+        begun = judge.take(value, visitor.ask(target, HTML_HEADERS))
         if begun.status != 302 or not begun.location.startswith(sim.login):
             assert begun.status in (400, 403, 404, 414), (target, begun)
             continue
@@ -236,8 +209,8 @@ def test_whoever_is_told_where_to_sign_in_is_never_led_off_the_site(whole_site, 
     judge = Judge(visit(whole_site))
     if "Sec-Fetch-Dest" in headers:
         headers["Sec-Fetch-Mode"] = "navigate"
-    for value, target in targets_of(judge.visitor, values_of(judge.visitor)):
-        answer = judge.take(value, ask(visit(whole_site), target, headers))
+    for value, target in nasty.targets_of(judge.visitor, values_of(judge.visitor)):
+        answer = judge.take(value, visit(whole_site).ask(target, headers))
         assert answer.status in (400, 401, 403, 404, 414), (target, answer)
     judge.verdict(600)
 
@@ -248,8 +221,8 @@ def test_the_page_that_asks_for_itself_once_more_never_leads_off_the_site(serve,
     judge = Judge(visit(httpd))
     headers = {**HTML_HEADERS, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate",
                "Sec-Fetch-Dest": "document"}
-    for value, target in targets_of(judge.visitor, values_of(judge.visitor)):
-        answer = judge.take(value, ask(judge.visitor, target, headers))
+    for value, target in nasty.targets_of(judge.visitor, values_of(judge.visitor)):
+        answer = judge.take(value, judge.visitor.ask(target, headers))
         assert answer.status in (200, 400, 403, 404, 414), (target, answer)
     judge.verdict(1200)
 
@@ -291,7 +264,7 @@ def test_no_endpoint_that_is_not_there_leads_off_the_site(browser):
     for value in values_of(browser):
         for path in ("/dingtalk/", "/dingtalk/login/", "/dingtalk/logout;", "/dingtalk/bind"):
             target = (path + nasty.encoded(value).replace("%2F", "/")).encode()
-            answer = judge.take(value, ask(browser, target, HTML_HEADERS, "PUT"))
+            answer = judge.take(value, browser.ask(target, HTML_HEADERS, "PUT"))
             assert answer.status >= 400, (target, answer)
     judge.verdict(2000)
 
@@ -354,6 +327,52 @@ def test_no_host_header_leads_off_a_site_that_knows_its_name(serve, sim, visit, 
     judge.verdict(1500)
 
 
+def hosts_of(httpd, values):
+    """(value, Host) that a careless server takes for its own, and those of the values."""
+    own, port = "127.0.0.1", httpd.port
+    for host in (own, own + ".", f"{own}.:{port}", f"{own}:", f"{own}:0", f"{own}:1", f"{own}:80",
+                 f"{own}:65536", f"{own}:{port}:{port}", f"{own}:{port}/", f"user@{own}:{port}",
+                 f"{own}:{port}@{nasty.EVIL}", f"{nasty.EVIL}@{own}", f"{own}, {nasty.EVIL}",
+                 f"{own} {nasty.EVIL}", f"{own}#@{nasty.EVIL}", f"{own}?@{nasty.EVIL}", "", "[::1]",
+                 f"{own}%00.{nasty.EVIL}", f'{own}","x":"', f"{own}<script>", f"{own}'", f"{own};",
+                 f"[{nasty.EVIL}]", "[::1", f"[::1]{nasty.EVIL}", f"[::1]:{port}:{port}",
+                 "[::1%1]"):
+        yield host, host
+    for value in in_one_line(values):
+        yield value, value.lstrip("/\\ \t")
+        yield value, own + value
+
+
+@pytest.mark.parametrize("path", ["/app/page.html", "/dingtalk/login?return=/app/page.html"])
+@pytest.mark.parametrize("strict", ["", "HttpProtocolOptions Unsafe"])
+def test_a_host_that_is_believed_is_that_of_the_request_and_nothing_more(
+        serve, sim, visit, strict, path):
+    """A site that is not told its name is where browsers say that it is; no page of another site
+    has a say in that. What no browser can say is not believed."""
+    visitor = visit(serve(sites.protected(sim, strict)))
+    visitor.httpd.allow_log(r"DT\d+:", r"AH\d+:")
+    seen = 0
+    for value, host in hosts_of(visitor.httpd, values_of(visitor)):
+        for headers in (HTML_HEADERS, FETCH):
+            answer = visitor.ask(path.encode(), {**headers, "Host": host})
+            if answer.status == 302:
+                where = parse_qs(urlsplit(answer.location).query)["redirect_uri"][0]
+                assert answer.location.startswith(sim.login + "/oauth2/auth?"), (host, answer)
+                assert where.endswith("/dingtalk/callback")
+            elif answer.status == 401:
+                where = answer.json()["login_url"]
+            else:
+                assert answer.status == 400, (host, answer)
+                continue
+            seen += 1
+            named = re.fullmatch(r"http://([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?/dingtalk/.*", where,
+                                 re.A)
+            assert named, (host, where)
+            said = re.match(r"\[.*?\]|[^:]*", host.strip())[0].lower().rstrip(".")
+            assert named[1] in (said, "127.0.0.1"), (host, where)
+    assert seen > 30
+
+
 # -- good addresses --------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("value", nasty.GOOD)
@@ -389,7 +408,7 @@ def test_the_page_that_was_asked_for_comes_back_as_it_is(whole_site, visit):
         if value.startswith("/dingtalk/") or "#" in value:  # a browser sends no fragment
             continue
         visitor = visit(whole_site)
-        begun = ask(visitor, value.encode(), HTML_HEADERS)
+        begun = visitor.ask(value.encode(), HTML_HEADERS)
         if begun.status == 302:
             ended = visitor.come_back(visitor.scan("zhangsan", begun.location))
             assert ended.location == value

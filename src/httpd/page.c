@@ -282,7 +282,7 @@ int dth_page_login_required_json(request_rec *r, const dth_req_t *req, const cha
     ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r,
                   DTNO(0024) "a program without a session was told to sign in [error id %s]", id);
     apr_table_setn(r->err_headers_out, "WWW-Authenticate", "DingTalk");
-    /* the address is percent-encoded: nothing in it needs escaping in JSON */
+    /* a plain origin, and percent-encoded behind it: nothing needs escaping in JSON */
     return dth_page_json(r, req, HTTP_UNAUTHORIZED,
                          apr_pstrcat(r->pool, "{", first_member, ",\"login_url\":\"", url, "\"}",
                                      NULL));

@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "core/opened.h"
+#include "core/url.h"
 #include "httpd/cookie.h"
 #include "httpd/counters.h"
 #include "httpd/export.h"
@@ -110,8 +111,20 @@ dt_call_t dth_request_call(request_rec *r, const dth_req_t *req)
 
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
 {
-    return req->site->origin.text != NULL ? apr_pstrcat(r->pool, req->site->origin.text, path, NULL)
-                                          : ap_construct_url(r->pool, path, r);
+    const char *origin = req->site->origin.text;
+    dt_origin_t read;
+
+    if (origin == NULL) {
+        origin = ap_construct_url(r->pool, "", r);
+        if (dt_url_origin(r->pool, origin, &read, NULL) != NULL) {
+            /* "HttpProtocolOptions Unsafe" takes any text for a host, quotes and all: where that
+             * is none, the configuration knows one. */
+            const char *host =
+                ap_construct_server(r->pool, r->server->server_hostname, ap_get_server_port(r), r);
+            origin = apr_pstrcat(r->pool, ap_http_scheme(r), "://", host, NULL);
+        }
+    }
+    return apr_pstrcat(r->pool, origin, path, NULL);
 }
 
 const char *dth_request_target(request_rec *r)

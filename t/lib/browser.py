@@ -97,6 +97,18 @@ class Client:
         self.history.append(answer)
         return answer
 
+    def ask(self, target, headers, method="GET", body=b""):
+        """A request whose target, bytes, and headers are sent as they are; the jar gets the
+        cookies."""
+        fields = {"Host": f"{self.host}:{self.httpd.port}", "Connection": "close",
+                  "Content-Length": len(body), **headers}
+        head = b"".join(f"{name}: {value}\r\n".encode("utf-8", "surrogateescape")
+                        for name, value in fields.items())
+        data = self.raw(f"{method} ".encode() + target + b" HTTP/1.1\r\n" + head + b"\r\n" + body)
+        answer = wire.parse(data, method)
+        self.jar.take(answer.set_cookies, self.httpd.scheme, self.host)
+        return answer
+
     def raw(self, data):
         """Send bytes as they are and return all bytes of the answer."""
         tls = self.httpd.tls.context() if self.httpd.tls else None

@@ -132,3 +132,19 @@ def faithful(value):
     whole = ascii_of(value)
     path = whole.partition("#")[0].partition("?")[0]
     return {"/", path if len(whole) > LONGEST else whole}
+
+
+def targets_of(visitor, values):
+    """(value, request target): as raw as a request line can be, escaped, and with our origin."""
+    own = visitor.origin.encode()
+    for value in values:
+        data = value.encode("utf-8", "surrogateescape")
+        usable = not set(value) & set("\r\n\0 \t")
+        if value.startswith(("http://", "https://")) and usable:
+            yield value, data
+        if value.startswith(("/dingtalk/", "/?", "/#")) or not value.startswith("/"):
+            continue
+        if usable:
+            yield value, data
+            yield value, own + data
+        yield value, quote(data, safe="/\\%?@:;~.,=").encode()
