@@ -11,9 +11,9 @@ from .wire import Answer
 
 
 class H2Client:
-    """Prior knowledge without TLS, ALPN h2 with it."""
+    """Prior knowledge without TLS, ALPN h2 with it. checked=False sends what h2 would refuse to."""
 
-    def __init__(self, httpd, host=None):
+    def __init__(self, httpd, host=None, checked=True):
         self.httpd = httpd
         self.authority = f"{host or httpd.names[0]}:{httpd.port}"
         self.socket = socket.create_connection(("127.0.0.1", httpd.port), 20)
@@ -22,7 +22,9 @@ class H2Client:
                 self.socket, server_hostname=httpd.names[0])
             assert self.socket.selected_alpn_protocol() == "h2"
         self.connection = h2.connection.H2Connection(
-            h2.config.H2Configuration(header_encoding="latin-1"))
+            h2.config.H2Configuration(
+                header_encoding="latin-1", validate_outbound_headers=checked,
+                normalize_outbound_headers=checked))
         self.connection.initiate_connection()
         self._flush()
 
@@ -35,12 +37,13 @@ class H2Client:
     def _flush(self):
         self.socket.sendall(self.connection.data_to_send())
 
-    def send(self, path, headers=(), method="GET"):
+    def send(self, path, headers=(), method="GET", authority=None):
         """Send a request without a body; its stream id."""
         stream = self.connection.get_next_available_stream_id()
         self.connection.send_headers(stream, [
-            (":method", method), (":scheme", self.httpd.scheme), (":authority", self.authority),
-            (":path", path), *headers], end_stream=True)
+            (":method", method), (":scheme", self.httpd.scheme),
+            (":authority", self.authority if authority is None else authority), (":path", path),
+            *headers], end_stream=True)
         self._flush()
         return stream
 
@@ -50,7 +53,8 @@ class H2Client:
         answers = {stream: Answer(0, [], b"") for stream in streams}
         while waiting:
             data = self.socket.recv(65536)
-            assert data, "connection ended"
+            if not data:
+                raise ConnectionAbortedError("connection ended")
             for event in self.connection.receive_data(data):
                 stream = getattr(event, "stream_id", None)
                 if isinstance(event, h2.events.ResponseReceived):
@@ -65,7 +69,7 @@ class H2Client:
             self._flush()
         return answers
 
-    def request(self, path, headers=(), method="GET"):
+    def request(self, path, headers=(), method="GET", authority=None):
         """One request and its answer."""
-        stream = self.send(path, headers, method)
+        stream = self.send(path, headers, method, authority)
         return self.receive(stream)[stream]

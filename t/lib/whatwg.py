@@ -139,6 +139,9 @@ def refresh(content):
 COOKIE = re.compile(r"dingtalk(-bind|-ticket-[\w-]+)?=[\w.-]*(;|$)")
 LINK = re.compile(r"/dingtalk/log(?:in|out)\?return=((?:[\w.~-]|%[0-9A-F]{2})*)$")
 PAGES = ROOT / "conf" / "pages"
+CONTROL = re.compile(r"[\0-\x1f\x7f]")
+# An address of ours with the longest return address in it, each byte of that escaped.
+LONGEST = 3 * nasty.LONGEST + 100
 
 
 class Judge:
@@ -159,6 +162,8 @@ class Judge:
         assert answer.get("X-Evil") is None and len(answer.get_all("Location")) <= 1, value
         assert all(COOKIE.match(line) for line in answer.set_cookies), (value, answer.set_cookies)
         assert answer.extra == b""
+        assert not any(CONTROL.search(name + text) for name, text in answer.headers), \
+            (value, answer.headers)
         if answer.location is not None:
             self.add(value, answer.location)
         if answer.get("Refresh") is not None:
@@ -183,6 +188,7 @@ class Judge:
     def add(self, value, address):
         """An address, and the one that it carries to a later answer."""
         assert all(" " < c < "\x7f" for c in address), f"{value!r} → {address!r}"
+        assert len(address) <= LONGEST, f"{value!r} → {len(address)} bytes"
         self.seen.append((value, address))
         link = LINK.search(address)
         if link and address not in nasty.faithful(value):

@@ -92,7 +92,7 @@ def parse(data, method="GET", url=""):
     headers = []
     for line in lines[1:]:
         name, _, value = line.partition(":")
-        headers.append((name, value.strip()))
+        headers.append((name, value.strip(" \t")))  # and no control
     answer = Answer(status, headers, b"", url)
     if method == "HEAD" or status in (204, 304):
         answer.extra = rest
