@@ -10,7 +10,7 @@ from lib import nasty, site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
     NO_LIMITS, BindPage, at_once, bound_site, crowd, store, stores, with_codes)
 from lib.nasty import values_of
-from lib.whatwg import Judge
+from lib.whatwg import Judge, Targets
 
 PHONE = "13800138000"
 
@@ -89,6 +89,65 @@ def test_no_field_of_the_bind_page_leads_off_the_site(binding, visit, field):
             "/dingtalk/bind/" + action, "POST", body=body.encode(), site="same-origin",
             headers={"Origin": visitor.origin}))
     judge.verdict(500)
+
+
+def post(visitor, action, value, **fields):
+    """Send one of the forms, without script, to an address that has a return address, too."""
+    return visitor.navigate(
+        f"/dingtalk/bind/{action}?return={nasty.encoded(value)}", "POST", site="same-origin",
+        headers={"Origin": visitor.origin}, body=urlencode(fields).encode())
+
+
+def test_the_bind_pages_have_no_return_address_of_their_own(binding, visit):
+    """Strangers and who is signed in go to the start, others where their ticket says."""
+    judge = Judge(visit(binding))
+    stranger, guest = visit(binding), visit(binding)
+    page = to_bind_page(guest, judge, "/app/page.html")
+    carried = page.markup.elements["sign-in"]["href"]
+    for value in values_of(judge.visitor, each=8):
+        query = f"/dingtalk/bind?return={nasty.encoded(value)}&return=/app/"
+        again = judge.take(value, guest.navigate(query))
+        assert carried == "/dingtalk/login?return=%2Fapp%2Fpage.html"
+        assert carried in Targets(again.text).addresses, (value, again)
+        for answer in (again, judge.take(value, post(guest, "code", value, csrf=page.csrf)),
+                       judge.take(value, post(guest, "verify", value, csrf=page.csrf, code="1"))):
+            assert answer.status == 400 or answer is again, (value, answer)
+            assert carried in Targets(answer.text).addresses, (value, answer)
+        for answer in (stranger.navigate(query), post(stranger, "code", value, csrf="x"),
+                       post(stranger, "verify", value, csrf="x")):
+            assert judge.take(value, answer).status == 400, (value, answer)
+            assert Targets(answer.text).addresses == ["/dingtalk/login?return=%2F"], value
+    judge.verdict(3000)
+
+
+def test_binding_goes_where_the_ticket_says_whatever_stands_behind_the_pages(
+        binding, store, sim, visit):
+    judge = Judge(visit(binding))
+    values = values_of(judge.visitor, each=1)
+    people = crowd(sim, store, len(values))
+
+    def one(number):
+        value, phone = values[number], f"139{number:08}"
+        visitor = visit(binding)
+        page = to_bind_page(visitor, judge, "/app/page.html", people[number][0])
+        query = f"?return={nasty.encoded(value)}"
+        if number % 2:
+            assert page.post("code" + query, phone=phone)["ok"]
+            told = page.post("verify" + query, code=sim.last_code("+86" + phone))
+            judge.take(value, page.answer)
+            return value, told["location"], visitor
+        asked = judge.take(value, post(visitor, "code", value, csrf=page.csrf, phone=phone))
+        assert asked.status == 303 and asked.location == "/dingtalk/bind", (value, asked)
+        ended = judge.take(value, post(visitor, "verify", value, csrf=page.csrf,
+                                       code=sim.last_code("+86" + phone)))
+        return value, ended.location, visitor
+
+    jobs = [functools.partial(one, number) for number in range(len(values))]
+    for value, location, visitor in at_once(jobs, clients=16):
+        assert location == "/app/page.html", (value, location)
+    again = judge.take(value, visitor.navigate("/dingtalk/bind?return=" + nasty.encoded("//x")))
+    assert again.status == 303 and again.location == "/"
+    judge.verdict(3 * len(values))
 
 
 def test_a_good_address_survives_binding(binding, store, sim, visit):
