@@ -21,7 +21,8 @@ from lib.tls import Authority  # noqa: E402
 
 # The files that take longest, first: the end of a run is then short, for a file has one worker.
 LONG = ("bind_browser", "recheck", "event_members", "socache_trouble", "codes", "senders",
-        "database_trouble", "bind_page", "event_effects", "missed_events", "events", "browser",
+        "database_trouble", "bind_page", "return_address_pages_browser", "return_address_browser",
+        "event_effects", "missed_events", "events", "browser",
         "killed", "dingtalk_trouble", "two_nodes", "accounts_sql", "revocation", "autobind",
         "restarts", "socache", "session")
 MARKS = ("plain: tells something of the module without sanitizers only",
