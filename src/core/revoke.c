@@ -3,6 +3,7 @@
 #include "core/revoke.h"
 
 #include "core/bytes.h"
+#include "core/hash.h"
 
 #include <apr_strings.h>
 #include <assert.h>
@@ -42,11 +43,10 @@ typedef struct bucket_t {
 } bucket_t;
 
 struct dt_revoke_t {
-    word_t newest;       /* a time: whatever began after it is alive */
-    word_t longest;      /* life of a session, in milliseconds */
-    apr_int64_t base;    /* milliseconds since 1970 */
-    apr_uint64_t seed;   /* of the hash, as the next */
-    apr_uint64_t factor; /* odd */
+    word_t newest;    /* a time: whatever began after it is alive */
+    word_t longest;   /* life of a session, in milliseconds */
+    apr_int64_t base; /* milliseconds since 1970 */
+    dt_hash_t hash;
     apr_uint64_t unused[3];
     bucket_t buckets[BUCKETS];
 };
@@ -109,14 +109,11 @@ apr_status_t dt_revoke_create(void *memory, apr_interval_time_t longest, apr_tim
                               dt_revoke_t **table)
 {
     dt_revoke_t *made = memory;
-    apr_uint64_t words[2];
-    const apr_status_t rv = dt_random((unsigned char *)words, sizeof(words));
+    const apr_status_t rv = dt_hash_create(&made->hash);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    made->seed = words[0];
-    made->factor = words[1] | 1;
     dt_revoke_stretch(made, longest);
     made->base = apr_time_as_msec(now) - (apr_int64_t)made->longest - SET_BACK;
     *table = made;
@@ -125,39 +122,11 @@ apr_status_t dt_revoke_create(void *memory, apr_interval_time_t longest, apr_tim
 
 /* --- subjects --- */
 
-/* The product brings every bit up to the high ones, the swap brings those down for the next. */
-static apr_uint64_t mix(const dt_revoke_t *table, apr_uint64_t hash, apr_uint64_t word)
-{
-    return __builtin_bswap64((hash ^ word) * table->factor);
-}
-
-/* Of ids of eight bytes and more the last eight are read as they are, if need be once more. */
-static dt_subject_t subject_of(const dt_revoke_t *table, unsigned kind, dt_subject_t corp,
-                               const char *id, apr_size_t len)
-{
-    apr_uint64_t hash = corp ^ table->seed;
-    apr_uint64_t word = 0;
-    const char *end = id + len;
-
-    if (len < sizeof(word)) {
-        memcpy(&word, id, len);
-    }
-    else {
-        for (; (apr_size_t)(end - id) > sizeof(word); id += sizeof(word)) {
-            memcpy(&word, id, sizeof(word));
-            hash = mix(table, hash, word);
-        }
-        memcpy(&word, end - sizeof(word), sizeof(word));
-    }
-    hash = mix(table, hash, word);
-    return mix(table, hash, (apr_uint64_t)len << 8 | kind);
-}
-
 /* An empty slice may have no address. */
 static dt_subject_t subject_of_slice(const dt_revoke_t *table, unsigned kind, dt_subject_t corp,
                                      dt_slice_t id)
 {
-    return subject_of(table, kind, corp, id.len > 0 ? id.data : "", id.len);
+    return dt_hash_bytes(&table->hash, kind, corp, id.len > 0 ? id.data : "", id.len);
 }
 
 /* An id is random, and nobody can choose it: it is as good as any hash of it. */
@@ -166,7 +135,7 @@ dt_subject_t dt_subject_session(const dt_revoke_t *table, const unsigned char id
     dt_subject_t subject;
 
     memcpy(&subject, id, sizeof(subject));
-    return subject ^ table->seed;
+    return subject ^ table->hash.seed;
 }
 
 dt_subject_t dt_subject_corp(const dt_revoke_t *table, dt_slice_t corp_id)
