@@ -8,14 +8,11 @@
 
 #include <apr_strings.h>
 #include <apr_tables.h>
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
 
 enum {
     ID_SIZE = DT_CHALLENGE_ID / 2,
-    TEXT_MAX = 1024, /* of what is hashed: the three ids and a code fit */
-    NETWORK_SIZE = 8 /* bytes of an IPv6 address that name a customer's network */
+    TEXT_MAX = 1024 /* of what is hashed: the three ids and a code fit */
 };
 
 /* Somebody who asks for a code or guesses one, and what is known by now. */
@@ -110,27 +107,6 @@ static const dt_limit_t *with_resend(const errand_t *e, const dt_limit_t *limits
     return (const dt_limit_t *)list->elts;
 }
 
-/* Whoever has an IPv6 network has 2^64 addresses: they count as one. That of a link has a zone
- * behind it, its interface: fe80::1%eth0. */
-static const char *address_subject(apr_pool_t *pool, const char *address)
-{
-    const char *zone = address + strcspn(address, "%");
-    struct in6_addr bytes;
-    char text[INET6_ADDRSTRLEN];
-
-    if (inet_pton(AF_INET6, apr_pstrmemdup(pool, address, (apr_size_t)(zone - address)), &bytes) !=
-        1) {
-        return apr_pstrcat(pool, "address:", address, NULL);
-    }
-    if (IN6_IS_ADDR_V4MAPPED(&bytes)) {
-        inet_ntop(AF_INET, bytes.s6_addr + 12, text, sizeof(text));
-        return apr_pstrcat(pool, "address:", text, NULL);
-    }
-    memset(bytes.s6_addr + NETWORK_SIZE, 0, sizeof(bytes.s6_addr) - NETWORK_SIZE);
-    inet_ntop(AF_INET6, &bytes, text, sizeof(text));
-    return apr_pstrcat(pool, "address:", text, "/64", zone, NULL);
-}
-
 /* By person, address, phone: whoever is over a limit of their own uses up nothing of a phone's. */
 static apr_status_t take_limits(const errand_t *e, bool *allowed, apr_interval_time_t *retry_in)
 {
@@ -143,7 +119,7 @@ static apr_status_t take_limits(const errand_t *e, bool *allowed, apr_interval_t
         const dt_limit_t *limits;
     } rows[] = {
         {person, with_resend(e, rules->per_person)},
-        {e->call->address ? address_subject(pool, e->call->address) : NULL, rules->per_address},
+        {dt_limit_address(pool, e->call->address), rules->per_address},
         {apr_pstrcat(pool, "phone:", e->phone.e164, NULL), with_resend(e, rules->per_phone)},
     };
 

@@ -4,12 +4,15 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #define SUBJECT_MAX 190
 #define TRIES 32     /* as others may be faster: each lost race is a take of somebody else's */
 #define TAKE_SIZE 21 /* characters of an instant with comma or NUL, at most */
 #define RETRY_MIN APR_USEC_PER_SEC
+#define NETWORK_SIZE 8 /* bytes of an IPv6 address that name a customer's network */
 
 /* The instants of takes in milliseconds, oldest first. */
 typedef struct takes_t {
@@ -151,4 +154,27 @@ apr_status_t dt_limit_take(const dt_memory_t *memory, const dt_call_t *call, con
         rv = take(memory, call, subject, limits, allowed, retry_in);
     }
     return rv;
+}
+
+const char *dt_limit_address(apr_pool_t *pool, const char *address)
+{
+    struct in6_addr bytes;
+    char text[INET6_ADDRSTRLEN];
+    const char *zone;
+
+    if (!address) {
+        return NULL;
+    }
+    zone = address + strcspn(address, "%"); /* that of a link: fe80::1%eth0 */
+    if (inet_pton(AF_INET6, apr_pstrmemdup(pool, address, (apr_size_t)(zone - address)), &bytes) !=
+        1) {
+        return apr_pstrcat(pool, "address:", address, NULL);
+    }
+    if (IN6_IS_ADDR_V4MAPPED(&bytes)) {
+        inet_ntop(AF_INET, bytes.s6_addr + 12, text, sizeof(text));
+        return apr_pstrcat(pool, "address:", text, NULL);
+    }
+    memset(bytes.s6_addr + NETWORK_SIZE, 0, sizeof(bytes.s6_addr) - NETWORK_SIZE);
+    inet_ntop(AF_INET6, &bytes, text, sizeof(text));
+    return apr_pstrcat(pool, "address:", text, "/64", zone, NULL);
 }

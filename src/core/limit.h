@@ -29,4 +29,13 @@ typedef struct dt_limit_t {
 apr_status_t dt_limit_take(const dt_memory_t *memory, const dt_call_t *call, const char *subject,
                            const dt_limit_t *limits, bool *allowed, apr_interval_time_t *retry_in);
 
+/**
+ * The subject of a client's address, from pool. Whoever has an IPv6 network has 2^64 addresses:
+ * those of one /64 are one subject, on a link with the zone of it; an IPv4 address written as IPv6
+ * is that IPv4 address.
+ * @param address numbers, as httpd writes them; NULL when there is none
+ * @return NULL exactly when there is none
+ */
+const char *dt_limit_address(apr_pool_t *pool, const char *address);
+
 #endif

@@ -319,6 +319,17 @@ static void a_subject_is_short_and_plain(void **state)
     assert_int_equal(g->memory->limit_count, 1);
 }
 
+/* How the others are written shows test_challenge, where they come from requests. */
+static void addresses_of_one_network_are_one_subject(void **state)
+{
+    const gate_t *g = *state;
+    apr_pool_t *pool = g->call.pool;
+
+    assert_null(dt_limit_address(pool, NULL));
+    assert_string_equal(dt_limit_address(pool, "192.0.2.1"), "address:192.0.2.1");
+    assert_string_equal(dt_limit_address(pool, "2001:db8:1:2::99"), "address:2001:db8:1:2::/64");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -343,6 +354,7 @@ int main(void)
         TEST(takes_from_the_future_count_as_of_now),
         TEST(what_left_every_window_is_forgotten),
         TEST(a_subject_is_short_and_plain),
+        TEST(addresses_of_one_network_are_one_subject),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
