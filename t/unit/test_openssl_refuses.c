@@ -6,6 +6,7 @@
 #include "core/push.h"
 #include "core/seal.h"
 #include "core/sms_sign.h"
+#include "core/tally.h"
 #include "unit.h"
 
 #include <dlfcn.h>
@@ -221,6 +222,13 @@ static bool answer_push(const dt_call_t *call, const made_t *made)
     return dt_push_answer(&subscription, call, "client", &json) == APR_SUCCESS;
 }
 
+static bool make_tally(const dt_call_t *call, const made_t *made)
+{
+    dt_tally_t *tally;
+
+    return dt_tally_create(apr_pcalloc(call->pool, dt_tally_size()), &tally) == APR_SUCCESS;
+}
+
 typedef struct row_t {
     const char *name;
     work_t *work;
@@ -240,6 +248,7 @@ static const row_t rows[] = {
     {"an envelope does not open", unpack, 5},
     {"a push is not genuine", open_push, 6},
     {"a push gets no answer", answer_push, 8},
+    {"a tally has no hash that anybody could know", make_tally, 1},
 };
 
 /* Each of its calls in turn. OpenSSL's errors belong to the thread: none is left behind. */
