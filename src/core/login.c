@@ -187,6 +187,7 @@ static apr_status_t find_person(finish_t *f)
     apr_status_t rv;
 
     rv = dt_client_user_token(client, f->call, f->query->code, &user_token, &corp_id, f->result);
+    f->way->code_refused = f->result->why == &dt_whys[DT_WHY_CODE_SPENT];
     if (!goes_on(rv, f->result)) {
         return rv;
     }

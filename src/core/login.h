@@ -40,6 +40,7 @@ typedef struct dt_way_t {
     const char *uid;           /* the account, for the log; NULL when there is none */
     int dropped_attributes;    /* that did not fit into the session */
     bool unaudited;            /* the database took no row of the audit: the log must know */
+    bool code_refused;         /* DingTalk said that the code is none, whatever the result became */
 } dt_way_t;
 
 /**

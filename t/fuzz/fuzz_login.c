@@ -343,7 +343,8 @@ static void check_tickets(const dt_way_t *way)
     }
 }
 
-static void check_way(const dt_way_t *way, const dt_result_t *result, apr_status_t rv)
+static void check_way(const world_t *w, const dt_way_t *way, const dt_result_t *result,
+                      apr_status_t rv)
 {
     CHECK((rv != APR_SUCCESS) == (result->what == DT_UNSURE));
     CHECK(result->why && way->location);
@@ -352,6 +353,7 @@ static void check_way(const dt_way_t *way, const dt_result_t *result, apr_status
               : way->location[0] == '/');
     CHECK(result->what == DT_SIGNED_IN || way->session.len == 0);
     CHECK((result->what == DT_BIND) == (way->bind_ticket.len > 0));
+    CHECK(!way->code_refused || (w->asked[0] == 1 && w->asked[1] == 0));
     check_tickets(way);
     for (const char *c = result->detail; c && *c; c++) {
         CHECK(*c >= 0x20 && *c < 0x7f);
@@ -423,7 +425,7 @@ static void sign_in(world_t *w, apr_pool_t *pool)
     found = w->query.state && dt_tickets_find(&held, w->query.state);
     rv = dt_login_finish(&login, &call, &held, "https://site.example/cb", &w->query, w->signed_in,
                          &way, &result);
-    check_way(&way, &result, rv);
+    check_way(w, &way, &result, rv);
     if (way.session.len > 0) {
         check_session(w, pool, found);
     }

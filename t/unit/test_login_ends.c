@@ -177,6 +177,37 @@ static void a_spent_code_starts_again_once(void **state)
     assert_int_equal(held_by(&b), 0);
 }
 
+/* As a guess of somebody's that is counted: whether this was their second, or they are in. */
+static void a_code_that_dingtalk_refused_is_told_from_all_others(void **state)
+{
+    world_t *w = *state;
+    browser_t b = {.w = w};
+    dt_callback_t query = {.code = "spent"};
+
+    sign_in(&b, "/app", "spent");
+    assert_true(b.way.code_refused);
+    finish(&b, strstr(b.way.location, "&state=") + 7, "spent");
+    assert_why(&b, DT_WHY_FAILED_AGAIN);
+    assert_true(b.way.code_refused);
+    query.state = begin(&b, "/app");
+    come_back(&b, &query, true);
+    assert_int_equal(b.result.what, DT_SIGNED_IN);
+    assert_true(b.way.code_refused);
+    sign_in(&b, "/app", "code-a");
+    assert_false(b.way.code_refused);
+    w->script[ME] = (script_t){0, 401, "{\"code\":\"InvalidAuthentication\"}"};
+    sign_in(&b, "/app", "code-a");
+    assert_again(&b, DT_WHY_CODE_SPENT); /* the user token is over, but the code was good */
+    assert_false(b.way.code_refused);
+    w->script[USER_TOKEN] = (script_t){0, 503, "{\"code\":\"serviceBusy\"}"};
+    sign_in(&b, "/app", "spent");
+    assert_int_equal(b.result.what, DT_UNSURE);
+    assert_false(b.way.code_refused);
+    come_back(&b, &(dt_callback_t){.state = query.state, .code = "spent"}, false);
+    assert_why(&b, DT_WHY_NO_TICKET);
+    assert_false(b.way.code_refused);
+}
+
 static void a_ticket_that_is_too_old_starts_again(void **state)
 {
     world_t *w = *state;
@@ -428,6 +459,7 @@ int main(void)
         TEST(while_dingtalk_is_away_nobody_comes_in_and_nothing_is_lost),
         TEST(a_reload_after_trouble_starts_again_when_the_code_is_spent),
         TEST(a_spent_code_starts_again_once),
+        TEST(a_code_that_dingtalk_refused_is_told_from_all_others),
         TEST(a_ticket_that_is_too_old_starts_again),
         TEST(a_used_state_is_never_good_again),
         TEST(somebody_signed_in_goes_on_instead_of_starting_again),
