@@ -3,14 +3,16 @@
 
 import functools
 import itertools
-from urllib.parse import quote, urlencode
+import socket
+import time
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 
-from lib import expect
+from lib import expect, wire
 from lib import site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
-    NO_LIMITS, at_once, bound_site, store, stores, to_bind_page, with_codes)
+    MANY_CHILDREN, NO_LIMITS, at_once, bound_site, store, stores, to_bind_page, with_codes)
 from lib.browser import Client
 from lib.sim import Simulator
 
@@ -194,18 +196,147 @@ def test_a_thousand_cookies_that_nobody_was_given_ask_dingtalk_nothing(site, sim
     assert len(sim.calls()) == calls
 
 
-def test_wrong_codes_of_one_sign_in_cost_one_call_each_and_no_more(site, sim, browser):
-    """S-36: nothing but the question for the code itself, and that once."""
-    browser.sign_in("lisi")  # now the app token is there
-    browser.jar.drop("dingtalk")
+WRONG_CODES = 30  # of one address in a minute
+GUESSERS = 8      # at the same time
+
+
+class From(Client):
+    """A browser at another address, as a reverse proxy in front of httpd tells it."""
+
+    def __init__(self, address, *args, **options):
+        super().__init__(*args, **options)
+        self.address = address
+
+    def request(self, method, url, headers=None, *args, **options):
+        headers = {"X-Forwarded-For": self.address, **(headers or {})}
+        return super().request(method, url, headers, *args, **options)
+
+
+@pytest.fixture
+def behind_a_proxy(serve, sim, clock):
+    """An httpd of several children with a clock, whose browsers have addresses of their own."""
+    httpd = serve(sites.protected(sim, "RemoteIPHeader X-Forwarded-For",
+                                  "RemoteIPInternalProxy 127.0.0.1", MANY_CHILDREN,
+                                  '<Location "/status">', "SetHandler server-status",
+                                  "</Location>"),
+                  fresh=True, clock=clock, modules=("remoteip", "status"))
+    httpd.allow_log(r"DT0022: .*(failed_again|wrong_codes)")
+    assert Client(httpd, sim).sign_in("lisi").status == 200  # now the app token is there
+    return httpd
+
+
+def guess(httpd, sim, address, count, clients=GUESSERS):
+    """Come back to one sign-in with so many wrong codes: the answers."""
+    browser = From(address, httpd, sim)
     location = browser.begin()
-    callbacks = [callback_with(browser, location, f"wrong{number}") for number in range(100)]
-    sim.forget_calls()
-    site.allow_log(r"DT\d+: ")
-    at_once([functools.partial(Client(site, sim, jar=browser.jar.copy()).come_back, callback)
-             for callback in callbacks], clients=8)
+    callbacks = [callback_with(browser, location, f"wrong{number}") for number in range(count)]
+    return at_once([
+        functools.partial(From(address, httpd, sim, jar=browser.jar.copy()).come_back, callback)
+        for callback in callbacks], clients=clients)
+
+
+def asked_for_codes(sim):
+    """How many codes DingTalk was asked about since the last sim.forget_calls(), and no more."""
     calls = [call["call"] for call in sim.calls()]
-    assert set(calls) <= {"userAccessToken"} and len(calls) <= 100, calls
+    assert set(calls) <= {"userAccessToken"}, calls
+    return len(calls)
+
+
+def too_many(httpd, answer):
+    """The answer to who has tried too many codes."""
+    expect.page(httpd, answer, 429, "重试")
+    assert 0 < int(answer.get("Retry-After")) <= 60
+    expect.no_session(answer)
+    assert not answer.set_cookies, "the ticket is left as it is"
+
+
+def test_of_a_thousand_wrong_codes_of_one_address_few_reach_dingtalk(behind_a_proxy, sim, clock):
+    """S-36: a minute may begin while they come, and some are asked about at the same moment."""
+    httpd = behind_a_proxy
+    sim.forget_calls()
+    began = clock.now()
+    answers = guess(httpd, sim, "203.0.113.7", MANY)
+    minutes = int(clock.now() // 60 - began // 60) + 1
+    assert asked_for_codes(sim) <= (WRONG_CODES + GUESSERS) * minutes
+    late = [answer for answer in answers if answer.status == 429]
+    assert len(late) >= MANY - (WRONG_CODES + GUESSERS) * minutes
+    assert {answer.status for answer in answers} == {302, 429}
+    for answer in late[:5] + late[-5:]:
+        too_many(httpd, answer)
+    told = Client(httpd, sim).fetch("/status?auto").text
+    assert f"DingTalkSignIns-wrong_codes: {len(late)}\n" in told, told
+
+
+def test_who_guesses_stands_in_the_way_of_nobody_else_and_not_for_long(
+        behind_a_proxy, sim, clock):
+    """S-36."""
+    httpd = behind_a_proxy
+    clock.advance(61 - clock.now() % 60)  # a minute has just begun
+    patient = From("203.0.113.7", httpd, sim)
+    callback = patient.scan("zhangsan", patient.begin())
+    guess(httpd, sim, "203.0.113.7", 2 * WRONG_CODES)
+    too_many(httpd, patient.come_back(callback))
+    assert From("203.0.113.8", httpd, sim).sign_in("lisi").status == 200
+    clock.advance(60)
+    assert patient.follow(patient.come_back(callback)).status == 200
+
+
+def test_addresses_of_one_ipv6_network_guess_together(behind_a_proxy, sim, clock):
+    httpd = behind_a_proxy
+    clock.advance(61 - clock.now() % 60)
+    guess(httpd, sim, "2001:db8:0:1::1", 2 * WRONG_CODES)
+    too_many(httpd, guess(httpd, sim, "2001:db8:0:1:ffff::2", 1)[0])
+    assert From("2001:db8:0:2::1", httpd, sim).sign_in("lisi").status == 200
+
+
+def test_who_takes_a_minute_for_a_header_guesses_when_it_has_come(behind_a_proxy, sim, clock):
+    httpd, address = behind_a_proxy, "203.0.113.7"
+    clock.advance(61 - clock.now() % 60)
+    with socket.create_connection(("127.0.0.1", httpd.port), 20) as slow:
+        slow.sendall(b"GET /dingtalk/callback?authCode=wrong&state=none HTTP/1.1\r\n")
+        time.sleep(0.5)  # httpd takes the time of the request from its line
+        clock.advance(60)
+        guess(httpd, sim, address, 2 * WRONG_CODES)
+        slow.sendall(f"Host: {httpd.names[0]}\r\nX-Forwarded-For: {address}\r\n"
+                     "Accept-Language: zh\r\nConnection: close\r\n\r\n".encode())
+        answer = wire.parse(b"".join(iter(functools.partial(slow.recv, 65536), b"")))
+    too_many(httpd, answer)
+
+
+def test_only_codes_that_dingtalk_refused_count(behind_a_proxy, sim, clock):
+    """Good ones, trouble, and people who cancel do not."""
+    httpd = behind_a_proxy
+    httpd.allow_log(r"DT002[01]: ")
+    clock.advance(61 - clock.now() % 60)
+    address = "203.0.113.7"
+
+    def cancel(_):
+        browser = From(address, httpd, sim)
+        state = dict(parse_qsl(urlsplit(browser.begin()).query))["state"]
+        return browser.come_back(f"/dingtalk/callback?error=access_denied&state={state}").status
+
+    def come_in(_):
+        return From(address, httpd, sim).sign_in("lisi").status
+
+    jobs = range(WRONG_CODES + 1)
+    assert set(at_once([functools.partial(cancel, job) for job in jobs], GUESSERS)) == {403}
+    assert set(at_once([functools.partial(come_in, job) for job in jobs], GUESSERS)) == {200}
+    sim.misbehave("userAccessToken", "busy")
+    assert {answer.status for answer in guess(httpd, sim, address, WRONG_CODES + 1)} == {503}
+    sim.behave()
+    assert guess(httpd, sim, address, 1)[0].status == 302
+
+
+def test_who_is_signed_in_goes_on_from_too_many_wrong_codes(behind_a_proxy, sim, clock):
+    """The callback in another tab, where the address has become known for guessing."""
+    httpd = behind_a_proxy
+    clock.advance(61 - clock.now() % 60)
+    member = From("203.0.113.7", httpd, sim)
+    callback = member.scan("zhangsan", member.begin())
+    assert member.sign_in("zhangsan").status == 200
+    guess(httpd, sim, "203.0.113.7", 2 * WRONG_CODES)
+    too_many(httpd, member.come_back(callback))
+    assert member.fetch("/app/data.txt").status == 200
 
 
 def test_a_thousand_wrong_verification_codes_send_nothing(bound_site, sim, store):

@@ -10,7 +10,7 @@ from lib.build import ROOT
 
 READMES = ("README.md", "README.zh-CN.md")
 MODULES = ("proxy", "proxy_http", "ldap", "status", "socache_shmcb", "socache_dbm", "socache_redis",
-           "socache_memcache")
+           "socache_memcache", "remoteip")
 DIRECTIVE = re.compile(r"\bDingTalk[A-Z]\w+")
 
 

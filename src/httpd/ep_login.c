@@ -15,6 +15,8 @@
 
 #include <apr_strings.h>
 
+#define WRONG_CODES 30 /* that DingTalk may refuse of one address in a minute */
+
 int dth_ep_login(request_rec *r, dth_req_t *req)
 {
     const char *return_to = dth_endpoint_return(r);
@@ -97,11 +99,46 @@ static int refuse(request_rec *r, dth_req_t *req, const dt_result_t *result, con
     return dth_page_result(r, req, 0, result, way->member, &offer);
 }
 
+/* Nothing was asked, nothing is spent: later, the same address goes on. */
+static int put_off(request_rec *r, dth_req_t *req, const dt_result_t *result)
+{
+    const dt_way_t way = {.location = "/"};
+
+    dth_ep_ended(r, req, &way, result);
+    return dth_page_result(r, req, 0, result, NULL, &(dth_offer_t){.go_on = dth_request_target(r)});
+}
+
+/*
+ * Each wrong code costs a call, and DingTalk limits those of an app and bans addresses that send
+ * too many: who guesses would keep everybody out. It is by the present time, not by the request's,
+ * that they are counted: they decide how long their header takes.
+ */
+static bool is_guessing(request_rec *r, const dth_req_t *req, const char *who)
+{
+    apr_interval_time_t retry_in;
+
+    if (who == NULL ||
+        !dt_tally_is_over(req->site->wrong_codes, who, apr_time_now(), WRONG_CODES, &retry_in)) {
+        return false;
+    }
+    apr_table_setn(r->err_headers_out, "Retry-After",
+                   apr_ltoa(r->pool, (long)apr_time_sec(retry_in) + 1));
+    return true;
+}
+
+static void note_guess(const dth_req_t *req, const char *who)
+{
+    if (who != NULL) {
+        dt_tally_add(req->site->wrong_codes, who, apr_time_now());
+    }
+}
+
 int dth_ep_callback(request_rec *r, dth_req_t *req)
 {
     const char *path = apr_pstrcat(r->pool, req->site->path, "/callback", NULL);
     bool signed_in = dth_request_session(r, req) == DTH_LIVE;
     dt_call_t call = dth_request_call(r, req);
+    const char *who = dt_limit_address(r->pool, call.address);
     dt_way_t way = {.location = "/"};
     dt_tickets_t tickets;
     dt_callback_t query;
@@ -112,15 +149,20 @@ int dth_ep_callback(request_rec *r, dth_req_t *req)
         result = dt_result(DT_WHY_BAD_QUERY, NULL);
         return refuse(r, req, &result, &way, signed_in);
     }
-    if (!dth_ep_enter(req, &place, &result)) { /* later, the same address goes on */
-        dth_ep_ended(r, req, &way, &result);
-        return dth_page_result(r, req, 0, &result, NULL,
-                               &(dth_offer_t){.go_on = dth_request_target(r)});
+    if (query.code != NULL && is_guessing(r, req, who)) {
+        result = dt_result(DT_WHY_WRONG_CODES, NULL);
+        return put_off(r, req, &result);
+    }
+    if (!dth_ep_enter(req, &place, &result)) {
+        return put_off(r, req, &result);
     }
     call.turn = dth_lifecycle_turn();
     dth_request_tickets(r, req, &tickets);
     dt_login_finish(&req->site->login, &call, &tickets, dth_request_url(r, req, path), &query,
                     signed_in, &way, &result);
+    if (way.code_refused) {
+        note_guess(req, who);
+    }
     dth_ep_leave(req, place);
     dth_cookie_set_tickets(r, req, way.tickets);
     dth_ep_ended(r, req, &way, &result);

@@ -137,7 +137,7 @@ int dth_page_html(request_rec *r, const dth_req_t *req, int status, const char *
 
 int dth_page_status(const dt_result_t *result)
 {
-    if (result->why == &dt_whys[DT_WHY_TOO_MANY]) {
+    if (result->why == &dt_whys[DT_WHY_TOO_MANY] || result->why == &dt_whys[DT_WHY_WRONG_CODES]) {
         return HTTP_TOO_MANY_REQUESTS;
     }
     switch (result->what) {

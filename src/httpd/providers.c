@@ -148,8 +148,8 @@ static dt_turnstile_limits_t turnstile_limits(apr_interval_time_t total)
                                    .longest = longer(TURN_LONGEST, 24 * total)};
 }
 
-apr_status_t dth_providers_begin(apr_pool_t *pconf, dth_providers_t *made,
-                                 apr_interval_time_t total)
+static apr_status_t make_turnstile(apr_pool_t *pconf, dth_providers_t *made,
+                                   apr_interval_time_t total)
 {
     const dt_turnstile_limits_t limits = turnstile_limits(total);
     const apr_size_t size = dt_turnstile_size(&limits);
@@ -166,6 +166,23 @@ apr_status_t dth_providers_begin(apr_pool_t *pconf, dth_providers_t *made,
         made->turnstile = dt_turnstile_create(memory, &limits);
     }
     return rv;
+}
+
+/* Whoever guesses meets any child, and DingTalk counts the calls of all of them. */
+static apr_status_t make_tally(apr_pool_t *pconf, dth_providers_t *made)
+{
+    void *memory;
+    const apr_status_t rv = dth_shared_make(pconf, dt_tally_size(), &memory);
+
+    return rv == APR_SUCCESS ? dt_tally_create(memory, &made->wrong_codes) : rv;
+}
+
+apr_status_t dth_providers_begin(apr_pool_t *pconf, dth_providers_t *made,
+                                 apr_interval_time_t total)
+{
+    const apr_status_t rv = make_turnstile(pconf, made, total);
+
+    return rv == APR_SUCCESS ? make_tally(pconf, made) : rv;
 }
 
 /* Where a child has one thread, children learn from each other who does not answer. */
@@ -329,6 +346,7 @@ const char *dth_providers_make(apr_pool_t *pconf, dth_providers_t *made, server_
     const char *wrong = make_client(pconf, made, site);
 
     site->turnstile = made->turnstile;
+    site->wrong_codes = made->wrong_codes;
     if (wrong == NULL) {
         wrong = make_store(pconf, made, s, site);
     }

@@ -12,6 +12,7 @@ typedef struct dth_providers_t {
     apr_array_header_t *dbs;      /* of dt_db_t *: each once */
     apr_array_header_t *socaches; /* of dth_socache_t *: each once */
     dt_turnstile_t *turnstile;    /* of those who sign in at any site */
+    dt_tally_t *wrong_codes;      /* of those who guess at any site */
 } dth_providers_t;
 
 /** None yet. */
@@ -20,7 +21,7 @@ dth_providers_t *dth_providers_none(apr_pool_t *pconf);
 /**
  * What all sites share, before the first gets its providers. Start-up only.
  * @param total the longest that an outgoing call of any site may take (DingTalkTimeout)
- * @return APR_SUCCESS, or what the system says about shared memory
+ * @return APR_SUCCESS, or what the system says about shared memory or random bytes
  */
 apr_status_t dth_providers_begin(apr_pool_t *pconf, dth_providers_t *made,
                                  apr_interval_time_t total);

@@ -6,6 +6,7 @@
 #include "core/login.h"
 #include "core/push.h"
 #include "core/revoke.h"
+#include "core/tally.h"
 #include "core/url.h"
 #include "core/watch.h"
 #include "httpd/config.h"
@@ -50,6 +51,7 @@ typedef struct dth_site_t {
     struct dth_socache_t *socache;   /* the sessions' cache, made by check_config; NULL: cookies */
     struct dth_counters_t *counters; /* shared memory */
     dt_turnstile_t *turnstile;       /* of those who wait for other sides, whatever their site */
+    dt_tally_t *wrong_codes;         /* that DingTalk refused, by address, whatever the site */
     const dt_subscription_t *events; /* NULL: none, and no endpoint for them */
     const dt_watch_t *watch;
     struct dth_revoked_t *revoked;
