@@ -7,7 +7,6 @@ from lib import expect
 from lib.binding import (  # noqa: F401  (fixtures)
     KEY, NO_LIMITS, SQLITE, Store, bound_site, start, stays_out, store, stores, user_of, whoami,
     with_codes)
-from lib.broken import meet
 from lib.events import watched
 from lib.faulty import Faulty
 from lib.places import BOUND, COME, PHONES, People
@@ -124,9 +123,6 @@ def test_it_works_again_by_itself_in_the_same_children(case):
 REFERRAL = (f"dn: ou=away,ou=people,{SUFFIX}\nobjectClass: referral\n"
             "objectClass: extensibleObject\nou: away\n"
             "ref: ldap://127.0.0.1:%d/ou=away,dc=example,dc=org\n")
-# What is elsewhere, what mod_ldap's LDAPReferrals says (by default: On), who comes in.
-REFERRED = {"nowhere": ("silent", "Off", "a"), "in vain": ("refused", None, "a"),
-            "to silence": ("silent", None, None)}
 PHONE = "13800000001"
 # What the directory has, who comes in (None: nobody), and with which account.title.
 SAYS = {
@@ -212,23 +208,23 @@ def elsewhere(slapd):
                  "changetype: delete\n")
 
 
-@pytest.mark.parametrize("followed", REFERRED)
-def test_a_referral_is_followed_if_mod_ldap_does_and_keeps_nobody_waiting(
-        site_of, slapd, elsewhere, visit, followed):
-    mode, referrals, who = REFERRED[followed]
-    elsewhere.turn(mode)
-    lines = ['<Location "/">', f"LDAPReferrals {referrals}", "</Location>"] if referrals else []
-    httpd = site_of(slapd.url, *lines)
+def test_a_referral_in_the_directory_is_not_followed(site_of, slapd, elsewhere, visit, tmp_path):
+    """mod_ldap itself follows them: whoever is elsewhere would be shown our password."""
+    secret = tmp_path / "password"
+    secret.write_text(PASSWORD, encoding="utf-8")
+    httpd = site_of(slapd.url, f'DingTalkAccountsLogin "{slapd.reader}" file:{secret}')
     browser = visit(httpd)
-    (met,) = meet([browser], lambda browser: browser.sign_in("zhangsan"))
-    assert met.seconds < LONGEST, met
-    assert user_of(browser) == who
-    assert (elsewhere.total == 0) is (followed != "to silence")
-    if who is None:
-        expect.unknown(httpd, met.answer)
-        httpd.expect_log("DT0060: .*Timed out")
-    else:
-        assert met.answer.status == 200, met
+    assert browser.sign_in("zhangsan").status == 200
+    assert user_of(browser) == "a"
+    assert elsewhere.total == 0
+
+
+def test_a_directory_that_refers_to_another_is_asked_no_further(
+        site_of, slapd, elsewhere, visit):
+    httpd = site_of(slapd.url.replace("ou=people", "ou=away,ou=people"))
+    expect.unknown(httpd, visit(httpd).sign_in("zhangsan"))
+    httpd.expect_log("DT0060: .*Referral: it says that another has the base DN")
+    assert elsewhere.total == 0
 
 
 def test_a_directory_that_does_not_know_us_any_more_lets_nobody_in(bound_site, visit, tmp_path):

@@ -3,6 +3,7 @@
 #include "httpd/accounts_ldap.h"
 
 #include "core/match.h"
+#include "httpd/ldap_patience.h"
 #include "httpd/log.h"
 #include "provider/ldap_filter.h"
 
@@ -11,7 +12,6 @@
 #include <jansson.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 
 #ifdef DT_HAVE_LDAP /* without the headers of LDAP util_ldap.h is no use */
@@ -22,7 +22,6 @@
 
 #define ENTRIES_MAX 50   /* a search reads no more than that */
 #define SEARCH_SECONDS 5 /* one search; connecting takes what mod_ldap's directives say */
-#define READ_SECONDS 2   /* until what has begun to come goes on */
 
 /* mod_ldap's, each NULL when it is not loaded. Written at start-up only. */
 static struct {
@@ -206,15 +205,35 @@ static char **attributes_of(const search_t *search)
 }
 
 /*
+ * A referral leads to a server that nobody has configured, and libldap, which follows it if it may,
+ * shows that one our name and password. The connection is mod_ldap's, for others as well: it has
+ * its own way back afterwards.
+ */
+static int search_here(const search_t *search, LDAP *ldap, const char *filter, char **attributes,
+                       LDAPMessage **entries)
+{
+    const store_t *store = search->store;
+    struct timeval patience = {.tv_sec = SEARCH_SECONDS};
+    int follows = 0, code;
+
+    if (ldap_get_option(ldap, LDAP_OPT_REFERRALS, &follows) != LDAP_OPT_SUCCESS ||
+        ldap_set_option(ldap, LDAP_OPT_REFERRALS, LDAP_OPT_OFF) != LDAP_OPT_SUCCESS) {
+        return LDAP_OTHER;
+    }
+    code = ldap_search_ext_s(ldap, store->base, store->scope, filter, attributes, 0, NULL, NULL,
+                             &patience, ENTRIES_MAX, entries);
+    (void)ldap_set_option(ldap, LDAP_OPT_REFERRALS, follows ? LDAP_OPT_ON : LDAP_OPT_OFF);
+    return code;
+}
+
+/*
  * Twice when the connection is broken, as a kept one is when the server comes back. One on which
  * nothing came in time is not used again. mod_ldap opens with its own retries and time-outs.
  */
 static int ask(const search_t *search, util_ldap_connection_t *ldc, const char *filter,
                LDAPMessage **entries)
 {
-    const store_t *store = search->store;
     char **attributes = attributes_of(search);
-    struct timeval patience = {.tv_sec = SEARCH_SECONDS};
     int code = LDAP_SERVER_DOWN;
 
     for (int attempt = 0; AP_LDAP_IS_SERVER_DOWN(code) && attempt < 2; attempt++) {
@@ -222,8 +241,7 @@ static int ask(const search_t *search, util_ldap_connection_t *ldc, const char *
         if (code != LDAP_SUCCESS) {
             return code;
         }
-        code = ldap_search_ext_s(ldc->ldap, store->base, store->scope, filter, attributes, 0, NULL,
-                                 NULL, &patience, ENTRIES_MAX, entries);
+        code = search_here(search, ldc->ldap, filter, attributes, entries);
         if (AP_LDAP_IS_SERVER_DOWN(code) || code == LDAP_TIMEOUT) {
             ldap_msgfree(*entries);
             *entries = NULL;
@@ -243,6 +261,8 @@ static const char *advice(int code)
         return ": check DingTalkAccountsLogin";
     case LDAP_NO_SUCH_OBJECT:
         return ": the base DN of DingTalkAccounts is not there, or not to be seen";
+    case LDAP_REFERRAL:
+        return ": it says that another has the base DN; name that one in DingTalkAccounts";
     case LDAP_FILTER_ERROR:
         return ": check the filter of DingTalkAccounts";
     case LDAP_SERVER_DOWN:
@@ -326,62 +346,6 @@ static apr_status_t read_key(void *self, const dt_call_t *call, const char *key,
     }
     return rv;
 }
-
-/* --- the child --- */
-
-#ifdef LDAP_OPT_CONNECT_CB
-
-/*
- * libldap's time-outs are for the beginning of an answer: once that is there, it reads until the
- * answer is whole, and waits for ever when the rest does not come. With a time-out of the socket it
- * looks again at its own.
- */
-static int on_connected(LDAP *ldap, Sockbuf *buffer, LDAPURLDesc *url, struct sockaddr *address,
-                        struct ldap_conncb *callback)
-{
-    const struct timeval patience = {.tv_sec = READ_SECONDS};
-    ber_socket_t fd = -1;
-
-    (void)ldap;
-    (void)url;
-    (void)address;
-    (void)callback;
-    if (ber_sockbuf_ctrl(buffer, LBER_SB_OPT_GET_FD, &fd) > 0) {
-        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    }
-    return 0;
-}
-
-static void on_closing(LDAP *ldap, Sockbuf *buffer, struct ldap_conncb *callback)
-{
-    (void)ldap;
-    (void)buffer;
-    (void)callback;
-}
-
-static struct ldap_conncb callbacks = {on_connected, on_closing, NULL};
-
-/* In the child, which never unloads this module: libldap keeps it, for all of httpd's connections,
- * and calls it until the last is closed. */
-static apr_status_t start(void *self, apr_pool_t *pchild)
-{
-    (void)self;
-    (void)pchild;
-    (void)ldap_set_option(NULL, LDAP_OPT_CONNECT_CB, &callbacks);
-    return APR_SUCCESS;
-}
-
-#else /* another library than OpenLDAP's */
-
-static apr_status_t start(void *self, apr_pool_t *pchild)
-{
-    (void)self;
-    (void)pchild;
-    return APR_SUCCESS;
-}
-
-#endif
 
 /* --- making --- */
 
@@ -473,9 +437,10 @@ const char *dth_accounts_ldap_create(apr_pool_t *pconf, const dth_accounts_ldap_
     store->phone = apr_pstrdup(pconf, config->phone);
     store->bind_dn = apr_pstrdup(pconf, config->bind_dn);
     store->bind_password = apr_pstrdup(pconf, config->bind_password);
-    store->accounts = (dt_accounts_t){.plug = {.name = "ldap", .self = store, .start = start},
-                                      .find = find,
-                                      .read = read_key};
+    store->accounts =
+        (dt_accounts_t){.plug = {.name = "ldap", .self = store, .start = dth_ldap_patience_start},
+                        .find = find,
+                        .read = read_key};
     *accounts = &store->accounts;
     return NULL;
 }
