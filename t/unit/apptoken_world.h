@@ -14,11 +14,13 @@
 
 #include <cmocka.h>
 
+#include <apr_atomic.h>
 #include <apr_general.h>
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
+#include <dlfcn.h>
 
 #define NOW apr_time_from_sec(1700000000)
 #define HOUR apr_time_from_sec(3600)
@@ -26,7 +28,35 @@
 #define THREADS 20
 #define PATIENCE apr_time_from_sec(20)
 #define HURRY apr_time_from_msec(50)
-#define MOMENT apr_time_from_sec(1) /* for a thread to come from the door to get */
+#define MOMENT apr_time_from_msec(5)
+
+/* Threads that wait for somebody else's fetch. Each is counted with the lock that it waits without
+ * held: who gets this lock afterwards finds it waiting. */
+static volatile apr_uint32_t waiting;
+
+/* The linker finds it before the library's own. */
+apr_status_t apr_thread_cond_timedwait(apr_thread_cond_t *cond, apr_thread_mutex_t *mutex,
+                                       apr_interval_time_t timeout)
+{
+    __typeof__(apr_thread_cond_timedwait) *real =
+        (__typeof__(apr_thread_cond_timedwait) *)dlsym(RTLD_NEXT, "apr_thread_cond_timedwait");
+    apr_status_t rv;
+
+    apr_atomic_inc32(&waiting);
+    rv = real(cond, mutex, timeout);
+    apr_atomic_dec32(&waiting);
+    return rv;
+}
+
+/* Not for ever: who should wait and does not is found by what it gets. */
+static inline void await_waiters(int count)
+{
+    const apr_time_t end = apr_time_now() + PATIENCE / 2;
+
+    while (apr_atomic_read32(&waiting) < (apr_uint32_t)count && apr_time_now() < end) {
+        apr_sleep(MOMENT);
+    }
+}
 
 /* DingTalk as the tests script it. Under lock when threads run. */
 typedef struct dingtalk_t {
@@ -34,7 +64,7 @@ typedef struct dingtalk_t {
     apr_thread_cond_t *changed;
     int fetches;
     int asked;    /* threads about to call get */
-    int wait_for; /* a fetch answers when as many have asked; 0: at once */
+    int wait_for; /* a fetch answers when as many have asked and others wait; 0: at once */
     bool closed;  /* a fetch waits while this is true */
     bool fetching;
     apr_status_t status;
@@ -64,9 +94,9 @@ static apr_status_t fetch(const void *baton, const dt_call_t *call, const char *
         apr_thread_cond_wait(dingtalk->changed, dingtalk->lock);
     }
     if (dingtalk->wait_for) {
-        /* All are on their way into get. */
+        /* All but this one are on their way into get. */
         apr_thread_mutex_unlock(dingtalk->lock);
-        apr_sleep(MOMENT);
+        await_waiters(dingtalk->wait_for - 1);
         apr_thread_mutex_lock(dingtalk->lock);
     }
     dingtalk->fetching = false;

@@ -80,7 +80,7 @@ static void who_comes_when_enough_wait_waits_a_moment_only(void **state)
     start_thread(f, NOW, &fetches);
     wait_until_fetching(&f->dingtalk);
     start_thread(f, NOW, &waits);
-    apr_sleep(MOMENT);
+    await_waiters(1);
     a = get(f, NOW);
     assert_int_equal(a.rv, APR_TIMEUP);
     assert_null(a.token);
