@@ -254,7 +254,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static void answer_with(fixture_t *f, const char *answer)
+static inline void answer_with(fixture_t *f, const char *answer)
 {
     f->server.answer = answer;
     f->server.answer_len = strlen(answer);
@@ -266,7 +266,7 @@ static void answer_body(fixture_t *f, const char *body)
                                 (int)strlen(body), body));
 }
 
-static char *repeat(fixture_t *f, char c, apr_size_t len)
+static inline char *repeat(fixture_t *f, char c, apr_size_t len)
 {
     char *text = apr_pcalloc(f->pool, len + 1);
 
