@@ -177,13 +177,13 @@ static void loopback_never_goes_through_a_proxy(void **state)
 static SSL_CTX *self_signed(void)
 {
     SSL_CTX *tls = SSL_CTX_new(TLS_server_method());
-    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_id(EVP_PKEY_RSA, NULL);
+    EVP_PKEY_CTX *maker = EVP_PKEY_CTX_new_id(EVP_PKEY_EC, NULL);
     EVP_PKEY *key = NULL;
     X509 *cert = X509_new();
     X509_NAME *name = X509_get_subject_name(cert);
 
     assert_int_equal(EVP_PKEY_keygen_init(maker), 1);
-    assert_int_equal(EVP_PKEY_CTX_set_rsa_keygen_bits(maker, 2048), 1);
+    assert_int_equal(EVP_PKEY_CTX_set_ec_paramgen_curve_nid(maker, NID_X9_62_prime256v1), 1);
     assert_int_equal(EVP_PKEY_keygen(maker, &key), 1);
     EVP_PKEY_CTX_free(maker);
     ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
