@@ -26,7 +26,7 @@ class Answer:
 
 def send_to(base, method="POST", path="/", headers=None, body=b""):
     """One request to any address, with exactly these headers."""
-    link = http.client.HTTPConnection(urlsplit(base).netloc, timeout=5)
+    link = http.client.HTTPConnection(urlsplit(base).netloc, timeout=30)
     link.putrequest(method, path, skip_host="host" in (headers or {}), skip_accept_encoding=True)
     for name, value in {**(headers or {}), "content-length": str(len(body))}.items():
         link.putheader(name, value.encode())
@@ -45,7 +45,7 @@ class Client:
         self.secret = hello["client_secret"]
 
     def send(self, method, path, body=None, headers=None, content_type="application/json"):
-        link = http.client.HTTPConnection("127.0.0.1", self.hello["port"], timeout=5)
+        link = http.client.HTTPConnection("127.0.0.1", self.hello["port"], timeout=30)
         try:
             if body is not None and not isinstance(body, (str, bytes)):
                 body = json.dumps(body)

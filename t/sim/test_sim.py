@@ -5,6 +5,7 @@ import concurrent.futures
 import http.client
 import socket
 import sys
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -254,9 +255,20 @@ def test_egress_list_names_our_address(sim):
 def test_rate_limit_is_90018_or_403(sim):
     user, app = sim.user_token(), sim.app_token()
     sim.control("settings", {"qps": 1})
-    codes = [sim.oapi("v2/user/get", {"userid": "lisi"}, app).get("sub_code") for _ in range(2)]
-    assert codes == [None, "90018"]
-    assert [sim.me(user).status for _ in range(2)] == [200, 403]
+    assert twice(lambda: sim.oapi("v2/user/get", {"userid": "lisi"}, app).get("sub_code")) == [
+        None, "90018"]
+    assert twice(lambda: sim.me(user).status) == [200, 403]
+
+
+def twice(call):
+    """What two calls within a second say; from the start when a busy machine took longer."""
+    for _ in range(5):
+        began = time.monotonic()
+        said = [call(), call()]
+        if time.monotonic() - began < 1:
+            break
+        time.sleep(1.1)
+    return said
 
 
 def test_stringified_replies_look_like_the_documentation(sim):
