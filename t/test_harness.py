@@ -1,11 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness itself: a declared line passes, an undeclared or missing one is noticed."""
 
+import os
+import socket
+import types
+
 import pytest
 
 from lib import site as sites
 from lib.cookies import Jar
 from lib.errorlog import ErrorLog
+from lib.httpd import Httpd, HttpdFailed, free_port
+from lib.leaks import children, listens
+from lib.patient import is_late
 from lib.preload import Preload
 from lib.whatwg import _origin, origins
 from lib.wire import parse
@@ -131,6 +138,45 @@ def test_a_child_that_has_lost_nothing_is_no_complaint(serve, sim, visit, mpm):
     assert visit(httpd).sign_in().status == 200
     httpd.stop()
     assert httpd.log.audit() == []
+
+
+def test_no_port_is_given_twice():
+    ports = [free_port() for _ in range(50)]
+    assert len(set(ports)) == 50
+
+
+def test_a_restart_goes_to_no_other_port(build):
+    with Httpd(dingtalk=False, build=build) as httpd:
+        port = httpd.port
+        httpd.stop()
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            other.bind(("127.0.0.1", port))
+            other.listen()
+            with pytest.raises(HttpdFailed, match="could not bind"):
+                httpd.start()
+        assert httpd.port == port
+        httpd.start()
+
+
+def test_behind_a_graceful_restart_nobody_listens_who_did_before(build, mpm):
+    with Httpd(dingtalk=False, build=build, mpm=mpm) as httpd:
+        before = children(httpd.process.pid)
+        assert any(listens(pid, httpd.port) for pid in before)
+        httpd.graceful()
+        assert not any(listens(pid, httpd.port) for pid in before)
+
+
+@pytest.mark.parametrize("why, since, late", [
+    ("(70007)The timeout specified has expired: ", 0, True),
+    ("(111)Connection refused: ", 0, False), ("", 0, False),
+    ("(70007)The timeout specified has expired: ", 1 << 20, False)])
+def test_only_a_cache_that_was_late_meanwhile_explains_a_503(tmp_path, why, since, late):
+    """And nobody who has ended since keeps it so: process 1 is no child of ours."""
+    httpd = types.SimpleNamespace(
+        log=log(tmp_path, WARN.replace("DT0042: no", f"{why}DT0064: the session cache")),
+        process=types.SimpleNamespace(pid=os.getpid()))
+    assert is_late(httpd, since) == late
 
 
 def test_bytes_after_the_body_are_seen():
