@@ -2,6 +2,7 @@
 """httpd starts and stops in time beside what hangs, and needs no other start when all is good."""
 
 import contextlib
+import re
 import signal
 import sqlite3
 import time
@@ -85,6 +86,23 @@ def test_a_start_beside_a_broken_database_serves_and_needs_no_other(
     broken.mend()
     within(BACK, lambda: Client(httpd, sim).sign_in().status == 200)
     httpd.stop()
+
+
+# Before anybody has asked for anything: what the log has by then is all there is to go by.
+REASONS = [(POSTGRES, "silent", {}, "timeout expired|no answer in time"),
+           (POSTGRES, "half", {"after": 5}, "timeout expired|no answer in time"),
+           (POSTGRES, "garbage", {}, "invalid response"), (SQLITE, "locked", {}, "locked")]
+
+
+@pytest.mark.parametrize("kind,fault,how,words", REASONS,
+                         ids=[f"{row[0]}-{row[1]}" for row in REASONS])
+def test_the_log_of_a_start_beside_a_broken_database_says_why(
+        start, trouble, kind, fault, how, words):
+    httpd = start(trouble(kind, fault, how))
+    within(BACK, lambda: [line for line in httpd.log.lines() if "DT0007:" in line])
+    lines = httpd.log.lines()
+    httpd.stop()
+    assert [line for line in lines if re.search(rf"DT(0005|0007|0054): .*({words})", line)], lines
 
 
 # -- stops -----------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@
 #define LEFT_MAX 32                    /* more connections that hang come by and by only */
 #define LEFT_PAUSE apr_time_from_sec(10)
 #define LEFT_DOUBLED 8 /* times at most */
+#define REASON_MAX 320 /* with NUL; dt_db_trouble's are shorter */
 
 struct dt_db_t {
     dt_db_kind_t kind;
@@ -33,6 +34,10 @@ struct dt_db_t {
     apr_uint32_t left_at;  /* as refusing */
     apr_uint32_t ready;    /* whether the tables are known to be there */
     apr_uint32_t refusing; /* 0: not; else since when, in milliseconds modulo 2^32, made odd */
+#if APR_HAS_THREADS
+    apr_thread_mutex_t *lock; /* of reason */
+#endif
+    char reason[REASON_MAX]; /* why the last attempt to connect failed; empty: it did not */
 };
 
 /* A driver of apr_dbd, and the packages it is in. */
@@ -141,6 +146,11 @@ apr_status_t dt_db_start(dt_db_t *db, apr_pool_t *pchild)
     }
     apr_pool_tag(pool, "dt_db");
     rv = dt_left_create(pool, &db->left);
+#if APR_HAS_THREADS
+    if (rv == APR_SUCCESS) {
+        rv = apr_thread_mutex_create(&db->lock, APR_THREAD_MUTEX_DEFAULT, pool);
+    }
+#endif
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -230,6 +240,43 @@ static bool may_connect(dt_db_t *db)
     return is_over(since, now, PAUSE) && apr_atomic_cas32(&db->refusing, now, since) == since;
 }
 
+static void lock(dt_db_t *db)
+{
+#if APR_HAS_THREADS
+    apr_thread_mutex_lock(db->lock);
+#else
+    (void)db;
+#endif
+}
+
+static void unlock(dt_db_t *db)
+{
+#if APR_HAS_THREADS
+    apr_thread_mutex_unlock(db->lock);
+#else
+    (void)db;
+#endif
+}
+
+/* Whoever tried may have kept it to themselves: then those who come in the pause have to tell. */
+static void keep_reason(dt_db_t *db, const char *reason)
+{
+    lock(db);
+    apr_cpystrn(db->reason, reason ? reason : "", sizeof(db->reason));
+    unlock(db);
+}
+
+/* From pool; empty when there is none. */
+static const char *last_reason(dt_db_t *db, apr_pool_t *pool)
+{
+    const char *reason;
+
+    lock(db);
+    reason = apr_pstrdup(pool, db->reason);
+    unlock(db);
+    return reason;
+}
+
 static apr_status_t connect_to(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn)
 {
     const apr_uint32_t age = apr_atomic_read32(&db->age);
@@ -246,6 +293,7 @@ static apr_status_t connect_to(dt_db_t *db, const dt_call_t *call, dt_conn_t *co
         return APR_ECONNREFUSED; /* told by whoever tried */
     }
     rv = dt_conn_open(conn, call);
+    keep_reason(db, rv == APR_SUCCESS ? NULL : conn->trouble);
     apr_atomic_set32(&db->refusing, rv == APR_SUCCESS ? 0 : milliseconds_now());
     return rv == APR_SUCCESS ? APR_SUCCESS : APR_ECONNREFUSED;
 }
@@ -354,6 +402,9 @@ apr_status_t dt_db_ready(dt_db_t *db, apr_pool_t *pool, const char **trouble)
     const apr_status_t rv = run(db, &call, NULL, NULL, trouble);
 
     if (rv != APR_SUCCESS && !*trouble) {
+        *trouble = last_reason(db, pool);
+    }
+    if (rv != APR_SUCCESS && !**trouble) {
         *trouble = "the database could not be reached a moment ago";
     }
     return rv;
