@@ -167,6 +167,34 @@ def test_the_same_event_twice_reads_a_record_once(site, sim):
     assert read_again(sim) == ["lisi"]
 
 
+def test_who_is_back_before_the_old_answer_came_is_still_known(serve, sim):
+    """DingTalk thinks about it for a while, and says that the person has left, who is back."""
+    httpd = serve(watched(sim), fresh=True)
+    sim.subscribe(httpd)
+    database = Sqlite(httpd.state / "dingtalk.db")
+    departments(sim, lisi=[2])
+
+    def read_at():
+        return database.query("SELECT read_at FROM dingtalk_member WHERE user_id = 'lisi'")
+
+    (before,) = signed_in(sim, httpd, "lisi")
+    within(SOON, read_at)
+    first = read_at()
+    sim.person("lisi", **LEFT)
+    sim.forget_calls()
+    sim.misbehave("user_get", "delay", seconds=3, processed=True, times=1)
+    pushed(sim, MODIFY, "lisi")
+    within(SOON, lambda: sim.calls("user_get"))
+    sim.person("lisi", left=False)
+    (again,) = signed_in(sim, httpd, "lisi")
+    within(SOON, lambda: read_at() != first)
+    within(SOON, lambda: not is_in(before))
+    assert is_in(again)
+    sim.person("lisi", **LEFT)
+    pushed(sim, "org_dept_modify", body={"deptId": [2]})
+    within(SOON, lambda: not is_in(again))
+
+
 # -- DingTalk is not well --------------------------------------------------------------------------
 
 def test_a_slow_dingtalk_delays_neither_answer_nor_requests(serve, sim):

@@ -317,9 +317,9 @@ typedef struct dt_memory_t {
     /** The record that is remembered; NULL when there is none. */
     apr_status_t (*load_member)(void *self, const dt_call_t *call, const char *corp_id,
                                 const char *user_id, const char **record);
-    /** Forget a member. */
+    /** Forget a member, unless the record was read after not_before: whoever came back since. */
     apr_status_t (*forget_member)(void *self, const dt_call_t *call, const char *corp_id,
-                                  const char *user_id);
+                                  const char *user_id, apr_time_t not_before);
     /**
      * Have a member's record read now, whether it is remembered or not.
      * @param since 0: in any case, also if somebody is reading it right now. Else only if it was
@@ -335,7 +335,7 @@ typedef struct dt_memory_t {
                                  const char *const *dept_ids);
     /**
      * A member whose record is to be read; nobody else gets it before until, when it is there again
-     * unless store_member or forget_member was called.
+     * unless store_member was called, or forget_member has forgotten it.
      * @param user_id NULL when there is none
      */
     apr_status_t (*take_member)(void *self, const dt_call_t *call, const char *corp_id,

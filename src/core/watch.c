@@ -109,8 +109,9 @@ static apr_status_t end_corp(const dt_watch_t *watch, const dt_call_t *call, apr
 }
 
 /*
- * A person may not come in any more. The revocation comes first: what is forgotten before it would
- * not be done again.
+ * A person may not come in any more, unless by a new sign-in: the sessions that began later go on,
+ * and so the record that was read later stays. The revocation comes first: what is forgotten before
+ * it would not be done again.
  */
 static apr_status_t end_person(const dt_watch_t *watch, const dt_call_t *call, const char *user_id,
                                apr_time_t not_before, dt_said_t said, const dt_result_t *result)
@@ -119,7 +120,7 @@ static apr_status_t end_person(const dt_watch_t *watch, const dt_call_t *call, c
     apr_status_t rv = tell_everywhere(watch, call, person_text(watch, call, user_id), not_before);
 
     if (rv == APR_SUCCESS) {
-        rv = memory->forget_member(memory->plug.self, call, corp_of(watch), user_id);
+        rv = memory->forget_member(memory->plug.self, call, corp_of(watch), user_id, not_before);
     }
     if (rv == APR_SUCCESS) {
         watch->say(watch->baton, said, user_id, result);

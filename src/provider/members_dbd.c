@@ -29,15 +29,16 @@ static const dt_sql_t store_member[DT_DB_KINDS] =
 static const dt_sql_t read_record = {
     "dt_member", "SELECT record FROM dingtalk_member WHERE corp_id = %s AND user_id = %s"};
 
-static const dt_sql_t forget_member = {
-    "dt_member_gone", "DELETE FROM dingtalk_member WHERE corp_id = %s AND user_id = %s"};
+/* What was read long after now was read by a clock that has been set back, here and below. */
+static const dt_sql_t forget_member = {"dt_member_gone", "DELETE FROM dingtalk_member "
+                                                         "WHERE corp_id = %s AND user_id = %s "
+                                                         "AND (read_at <= %lld OR read_at > %lld)"};
 
 #define WANT_MEMBER "INSERT INTO dingtalk_member (corp_id, user_id, due_at) VALUES (%s, %s, %lld)"
 
 static const dt_sql_t want_member[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_want", WANT_MEMBER, "corp_id, user_id", "due_at = %lld");
 
-/* What was read long after now was read by a clock that has been set back. */
 static const dt_sql_t want_unread[DT_DB_KINDS] =
     DT_INSERT_OR("dt_member_since", WANT_MEMBER, "corp_id, user_id",
                  "due_at = CASE WHEN dingtalk_member.due_at = 0 "
@@ -97,11 +98,16 @@ apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *cor
     return dt_db_execute(port->db, call, &store_member[dt_db_kind(port->db)], args, NULL);
 }
 
+static const char *ahead(const dt_call_t *call)
+{
+    return dt_db_instant(call, call->now + DT_SESSION_AHEAD);
+}
+
 apr_status_t dt_members_forget_one(void *self, const dt_call_t *call, const char *corp_id,
-                                   const char *user_id)
+                                   const char *user_id, apr_time_t not_before)
 {
     const dt_memory_dbd_t *port = self;
-    const char *const args[] = {corp_id, user_id};
+    const char *const args[] = {corp_id, user_id, dt_db_instant(call, not_before), ahead(call)};
 
     return dt_db_execute(port->db, call, &forget_member, args, NULL);
 }
@@ -124,8 +130,8 @@ apr_status_t dt_members_want_one(void *self, const dt_call_t *call, const char *
     const dt_db_kind_t kind = dt_db_kind(port->db);
     const char *now = dt_db_instant(call, call->now);
     const char *const any[] = {corp_id, user_id, now, now};
-    const char *ahead = dt_db_instant(call, call->now + DT_SESSION_AHEAD);
-    const char *const unread[] = {corp_id, user_id, now, dt_db_instant(call, since), ahead, now};
+    const char *const unread[] = {corp_id,     user_id, now, dt_db_instant(call, since),
+                                  ahead(call), now};
 
     return since == 0 ? dt_db_execute(port->db, call, &want_member[kind], any, NULL)
                       : dt_db_execute(port->db, call, &want_unread[kind], unread, NULL);

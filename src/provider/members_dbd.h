@@ -12,7 +12,7 @@ apr_status_t dt_members_store(void *self, const dt_call_t *call, const char *cor
 apr_status_t dt_members_load(void *self, const dt_call_t *call, const char *corp_id,
                              const char *user_id, const char **record);
 apr_status_t dt_members_forget_one(void *self, const dt_call_t *call, const char *corp_id,
-                                   const char *user_id);
+                                   const char *user_id, apr_time_t not_before);
 apr_status_t dt_members_want_one(void *self, const dt_call_t *call, const char *corp_id,
                                  const char *user_id, apr_time_t since);
 apr_status_t dt_members_want(void *self, const dt_call_t *call, const char *corp_id,

@@ -57,10 +57,10 @@ static inline void want_of(world_t *world, const char *const *dept_ids)
                      APR_SUCCESS);
 }
 
-static inline void forget_one(world_t *world, const char *user_id)
+static inline void forget_one(world_t *world, const char *user_id, apr_time_t not_before)
 {
     assert_int_equal(world->memory->forget_member(world->memory->plug.self, &world->call, CORP,
-                                                  user_id),
+                                                  user_id, not_before),
                      APR_SUCCESS);
 }
 

@@ -167,7 +167,7 @@ static apr_status_t load_member(world_t *world)
 
 static apr_status_t forget_member(world_t *world)
 {
-    return world->memory->forget_member(SELF, &world->call, CORP, "user1");
+    return world->memory->forget_member(SELF, &world->call, CORP, "user1", NOW);
 }
 
 static apr_status_t want_departments(world_t *world)

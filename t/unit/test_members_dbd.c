@@ -96,10 +96,46 @@ static void who_is_forgotten_is_not_remembered_nor_read(void **state)
     store(world, "zhangsan", "a");
     store(world, "lisi", "a");
     want(world, "zhangsan", 0);
-    forget_one(world, "zhangsan");
+    forget_one(world, "zhangsan", world->call.now);
     assert_string_equal(load(world, CORP, "zhangsan"), NOBODY);
     assert_string_equal(load(world, CORP, "lisi"), "a");
     assert_string_equal(take(world), NOBODY);
+}
+
+static void who_was_never_read_is_forgotten_too(void **state)
+{
+    world_t *world = *state;
+
+    want(world, "zhangsan", 0);
+    forget_one(world, "zhangsan", world->call.now - MINUTE);
+    assert_string_equal(take(world), NOBODY);
+    assert_string_equal(count(world), "0");
+}
+
+static void who_has_come_back_meanwhile_is_not_forgotten(void **state)
+{
+    world_t *world = *state;
+    const apr_time_t left = world->call.now;
+
+    wait_for(world, apr_time_from_msec(1));
+    store(world, "zhangsan", "a");
+    forget_one(world, "zhangsan", left);
+    assert_string_equal(load(world, CORP, "zhangsan"), "a");
+    wait_for(world, MINUTE);
+    forget_one(world, "zhangsan", left);
+    assert_string_equal(load(world, CORP, "zhangsan"), "a");
+    forget_one(world, "zhangsan", world->call.now);
+    assert_string_equal(load(world, CORP, "zhangsan"), NOBODY);
+}
+
+static void a_clock_that_is_set_back_keeps_nobody_from_being_forgotten(void **state)
+{
+    world_t *world = *state;
+
+    store(world, "zhangsan", "a");
+    world->call.now -= 120 * MINUTE;
+    forget_one(world, "zhangsan", world->call.now);
+    assert_string_equal(load(world, CORP, "zhangsan"), NOBODY);
 }
 
 static void who_was_not_read_for_long_is_forgotten(void **state)
@@ -128,6 +164,9 @@ int main(void)
         WITH_WORLD(a_record_that_was_read_before_replaces_none),
         WITH_WORLD(a_clock_that_is_set_back_keeps_no_new_record_away),
         WITH_WORLD(who_is_forgotten_is_not_remembered_nor_read),
+        WITH_WORLD(who_was_never_read_is_forgotten_too),
+        WITH_WORLD(who_has_come_back_meanwhile_is_not_forgotten),
+        WITH_WORLD(a_clock_that_is_set_back_keeps_nobody_from_being_forgotten),
         WITH_WORLD(who_was_not_read_for_long_is_forgotten),
     };
 

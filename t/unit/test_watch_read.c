@@ -123,6 +123,26 @@ static void who_is_not_active_any_more_is_out(void **state)
     assert_out(w, "out us-1: not_active");
 }
 
+static void comes_back(world_t *w)
+{
+    w->call.now += SECOND;
+    sign_in(w);
+    w->call.now -= SECOND;
+}
+
+/* The session that is newer than the answer goes on, and must be found by what comes next. */
+static void who_comes_back_before_an_old_answer_is_still_known(void **state)
+{
+    world_t *w = *state;
+
+    is_due(w);
+    w->active = false;
+    w->meanwhile = comes_back;
+    assert_int_equal(read_one(w), APR_SUCCESS);
+    assert_int_equal(ends_of(w, PERSON, true, NULL), 1);
+    assert_int_equal(kept(w, "us-1")->read_at, w->call.now + SECOND);
+}
+
 static void who_may_not_sign_in_any_more_is_out(void **state)
 {
     static const struct {
@@ -445,6 +465,7 @@ int main(void)
         WITH_WORLD(without_anything_to_read_nobody_is_asked),
         WITH_WORLD(who_is_as_before_stays_signed_in),
         WITH_WORLD(who_is_not_active_any_more_is_out),
+        WITH_WORLD(who_comes_back_before_an_old_answer_is_still_known),
         cmocka_unit_test(who_may_not_sign_in_any_more_is_out),
         cmocka_unit_test(trouble_with_dingtalk_signs_nobody_out),
         WITH_WORLD(who_could_not_be_read_is_read_when_the_lease_is_over),

@@ -220,14 +220,15 @@ static inline apr_status_t fake_load_member(void *self, const dt_call_t *call, c
 }
 
 static inline apr_status_t fake_forget_member(void *self, const dt_call_t *call,
-                                              const char *corp_id, const char *user_id)
+                                              const char *corp_id, const char *user_id,
+                                              apr_time_t not_before)
 {
     watch_memory_t *m = self;
     apr_status_t rv = fake_asked(&m->base, "forget_member");
     kept_member_t *row = member_of(m, corp_id, user_id);
 
     (void)call;
-    if (rv == APR_SUCCESS && row) {
+    if (rv == APR_SUCCESS && row && row->read_at <= not_before) {
         *row = m->members[--m->member_count];
     }
     return rv;
