@@ -147,5 +147,33 @@ def with_a_call_that_hangs(serve, sim, mpm, **changes):
 def test_an_end_waits_no_longer_than_the_call_beside_the_requests_may_take(
         serve, sim, how, mpm):
     httpd = with_a_call_that_hangs(serve, sim, mpm, DingTalkTimeout="connect=1s total=2s")
-    httpd.allow_log("AH00045")  # a busy machine: httpd asks once more after three seconds
     assert end(httpd, SIGNALS[how]) < ENDS
+
+
+# httpd asks again after three seconds, and kills after ten: what the child had to do is lost then.
+CALLS_THAT_HANG = {"by default": {}, "long time-out": {"DingTalkTimeout": "connect=2s total=20s"}}
+
+
+@pytest.mark.parametrize("mpm", ["event", "prefork"])
+@pytest.mark.parametrize("limits", CALLS_THAT_HANG)
+def test_a_stop_waits_for_no_call_beside_the_requests(serve, sim, mpm, limits):
+    httpd = with_a_call_that_hangs(serve, sim, mpm, **CALLS_THAT_HANG[limits])
+    end(httpd, signal.SIGTERM)
+    assert not [line for line in httpd.log.lines() if re.search("AH0004[5-7]", line)]
+
+
+@pytest.mark.parametrize("mpm", ["event", "prefork"])
+def test_a_stop_waits_for_no_statement_beside_the_requests(serve, sim, stores, mpm):
+    if not Postgres.available():
+        pytest.skip("PostgreSQL is not installed")
+    database = stores.get(POSTGRES).database
+    with Faulty(database.port) as way:
+        directive = f'pgsql "{database.params}"'.replace(str(database.port), str(way.port))
+        httpd = serve(member_of_cluster(sim, directive, DingTalkRevocationPoll="100ms"),
+                      fresh=True, mpm=mpm)
+        signed_in(sim, httpd, "zhangsan")
+        way.turn("silent")
+        time.sleep(1)  # a poll is under way by then
+        httpd.allow_log(r"DT(0005|0007|0052): ")
+        end(httpd, signal.SIGTERM)
+    assert not [line for line in httpd.log.lines() if re.search("AH0004[5-7]", line)]

@@ -3,6 +3,7 @@
 #ifndef DT_CORE_DT_H
 #define DT_CORE_DT_H
 
+#include <apr_atomic.h>
 #include <apr_pools.h>
 #include <apr_time.h>
 #include <stdbool.h>
@@ -18,6 +19,13 @@ typedef struct dt_slice_t {
 
 typedef struct dt_scratch_t dt_scratch_t; /* cipher contexts of one thread: seal.h */
 typedef struct dt_opened_t dt_opened_t;   /* what one connection has opened: opened.h */
+
+/** How far the end has come of whoever works beside the requests. */
+typedef enum dt_end_t {
+    DT_GOES_ON,
+    DT_ENDS,    /* what is under way may come to its end, nothing is begun */
+    DT_GIVES_UP /* and nothing is waited for any more */
+} dt_end_t;
 
 /**
  * What every call of the core is given. The core has no clock, no allocator and no idea where
@@ -35,7 +43,16 @@ typedef struct dt_call_t {
     const char *address;   /* of the client, as numbers; NULL when there is none */
     void *glue;            /* what the glue's own providers need of the request; the core passes it
                               on without a look */
+    /* A dt_end_t of work beside the requests, which another thread sets by apr_atomic; NULL for a
+     * request, which takes as long as it takes. */
+    volatile apr_uint32_t *end;
 } dt_call_t;
+
+/** Whether to give up a call, whose end is this. What comes of it then is no trouble to tell. */
+static inline bool dt_gives_up(volatile apr_uint32_t *end)
+{
+    return end && apr_atomic_read32(end) == DT_GIVES_UP;
+}
 
 /** What a use case found. The glue knows which HTTP status that is; the core does not. */
 typedef enum dt_what_t {

@@ -292,7 +292,9 @@ apr_status_t dt_watch_read(const dt_watch_t *watch, const dt_call_t *call, bool 
     }
     rv = dt_client_member(watch->client, call, user_id, &record, &result);
     if (rv != APR_SUCCESS || !is_answer(&result)) {
-        watch->say(watch->baton, DT_SAID_UNSURE, user_id, &result);
+        if (!dt_gives_up(call->end)) {
+            watch->say(watch->baton, DT_SAID_UNSURE, user_id, &result);
+        }
         return rv != APR_SUCCESS ? rv : APR_EGENERAL;
     }
     watch->say(watch->baton, DT_SAID_SURE, user_id, NULL);

@@ -122,7 +122,9 @@ static apr_status_t ask(const dt_watch_t *watch, const dt_call_t *call, const ch
     if (rv != APR_SUCCESS || result.what != DT_SIGNED_IN) {
         *events = none;
         *others = false;
-        watch->say(watch->baton, DT_SAID_UNSURE, NULL, &result);
+        if (!dt_gives_up(call->end)) {
+            watch->say(watch->baton, DT_SAID_UNSURE, NULL, &result);
+        }
         return is_refusal(&result) ? APR_SUCCESS : APR_EGENERAL;
     }
     watch->say(watch->baton, DT_SAID_SURE, NULL, NULL);

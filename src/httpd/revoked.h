@@ -26,8 +26,11 @@ const char *dth_revoked_make(apr_pool_t *pconf, server_rec *s, const dth_provide
  */
 void dth_revoked_load(const dth_revoked_t *revoked, apr_pool_t *pchild);
 
-/** Read what is new where that is due and no other child is at it. mod_watchdog's thread. */
-void dth_revoked_poll(const dth_revoked_t *revoked, apr_pool_t *pool);
+/**
+ * Read what is new where that is due and no other child is at it. mod_watchdog's thread.
+ * @param end of dt_call_t
+ */
+void dth_revoked_poll(const dth_revoked_t *revoked, apr_pool_t *pool, volatile apr_uint32_t *end);
 
 /** The shortest time between two polls of a database. */
 apr_interval_time_t dth_revoked_interval(const dth_revoked_t *revoked);

@@ -82,27 +82,26 @@ static void mind_the_clock(const dth_source_t *source, apr_time_t now)
     }
 }
 
-static void read_source(const dth_revoked_t *revoked, const dth_source_t *source, apr_pool_t *pool,
-                        apr_time_t now)
+static void read_source(const dth_revoked_t *revoked, const dth_source_t *source,
+                        const dt_call_t *call)
 {
     const dt_memory_t *memory = source->memory;
-    const dt_call_t call = {.pool = pool, .now = now};
-    reading_t reading = {revoked, now};
+    reading_t reading = {revoked, call->now};
     dth_feed_t *feed = source->feed;
     const char *trouble;
     apr_int64_t last;
 
-    mind_the_clock(source, now);
+    mind_the_clock(source, call->now);
     /* First whether it is there, which is not told to the log each time. */
-    if (dt_db_ready(source->db, pool, &trouble) != APR_SUCCESS ||
-        memory->read_revocations(memory->plug.self, &call, feed->after, take, &reading, &last) !=
+    if (dt_db_ready(source->db, call, &trouble) != APR_SUCCESS ||
+        memory->read_revocations(memory->plug.self, call, feed->after, take, &reading, &last) !=
             APR_SUCCESS) {
         note_failure(feed);
         return;
     }
-    note_success(feed, last, now);
-    if (dth_revoked_is_time(&feed->forgot_at, FORGET, now)) {
-        (void)memory->forget_revocations(memory->plug.self, &call);
+    note_success(feed, last, call->now);
+    if (dth_revoked_is_time(&feed->forgot_at, FORGET, call->now)) {
+        (void)memory->forget_revocations(memory->plug.self, call);
     }
 }
 
@@ -116,9 +115,11 @@ static bool reader_died(const dth_feed_t *feed)
 }
 
 /* One child at a time; another takes over when it dies. A clock that was set back stops nobody. */
-static void poll_source(const dth_revoked_t *revoked, const dth_source_t *source, apr_pool_t *pool)
+static void poll_source(const dth_revoked_t *revoked, const dth_source_t *source, apr_pool_t *pool,
+                        volatile apr_uint32_t *end)
 {
     const apr_time_t now = apr_time_now();
+    const dt_call_t call = {.pool = pool, .now = now, .end = end};
     dth_feed_t *feed = source->feed;
     apr_int64_t due = feed->due;
 
@@ -130,7 +131,7 @@ static void poll_source(const dth_revoked_t *revoked, const dth_source_t *source
     if (feed->since == 0) {
         feed->since = now;
     }
-    read_source(revoked, source, pool, now);
+    read_source(revoked, source, &call);
     feed->due = now + source->poll;
     feed->reader = 0;
 }
@@ -176,12 +177,12 @@ static void tell_if_late(const dth_revoked_t *revoked, const dth_source_t *sourc
     }
 }
 
-void dth_revoked_poll(const dth_revoked_t *revoked, apr_pool_t *pool)
+void dth_revoked_poll(const dth_revoked_t *revoked, apr_pool_t *pool, volatile apr_uint32_t *end)
 {
     for (int i = 0; i < revoked->sources->nelts; i++) {
         const dth_source_t *source = &APR_ARRAY_IDX(revoked->sources, i, const dth_source_t);
 
-        poll_source(revoked, source, pool);
+        poll_source(revoked, source, pool, end);
         tell_if_late(revoked, source);
     }
 }
@@ -212,14 +213,14 @@ void dth_revoked_load(const dth_revoked_t *revoked, apr_pool_t *pchild)
         dth_feed_t *feed = source->feed;
 
         if (feed->read_at == 0) {
-            poll_source(revoked, source, pool);
+            poll_source(revoked, source, pool, NULL);
         }
         while (feed->read_at == 0 && apr_time_now() < (feed->failed ? soon : end)) {
             apr_sleep(NAP); /* another child reads them, unless it was killed */
             if (feed->failed) {
                 feed->due = 0;
             }
-            poll_source(revoked, source, pool);
+            poll_source(revoked, source, pool, NULL);
         }
         if (feed->read_at == 0) {
             ap_log_error(APLOG_MARK, APLOG_ERR, 0, revoked->server,

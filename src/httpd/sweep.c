@@ -8,6 +8,7 @@
 
 #define INTERVAL apr_time_from_sec(10)
 #define WAIT apr_time_from_msec(10)
+#define GRACE apr_time_from_msec(500) /* by then what is answered at all has been */
 
 /* The threads: what waits for DingTalk does not hold up what waits for the database, nor does a
  * long list of leavers hold up those of other nodes. */
@@ -24,19 +25,21 @@ struct dth_sweep_t {
     dth_watch_t *watch;
     server_rec *server;
     apr_uint32_t states[THREADS];
-    apr_uint32_t ending; /* not 0: what runs has to come to an end */
-    int ready;           /* of made->dbs, the first so many have their tables */
-    bool told;           /* that the next one does not answer */
+    apr_uint32_t end; /* a dt_end_t: what runs has to come to its own */
+    int ready;        /* of made->dbs, the first so many have their tables */
+    bool told;        /* that the next one does not answer */
 };
 
 static void make_ready(dth_sweep_t *sweep, apr_pool_t *pool)
 {
+    const dt_call_t call = {.pool = pool, .now = apr_time_now(), .end = &sweep->end};
+
     while (sweep->ready < sweep->made->dbs->nelts) {
         dt_db_t *db = APR_ARRAY_IDX(sweep->made->dbs, sweep->ready, dt_db_t *);
         const char *trouble = NULL;
 
-        if (dt_db_ready(db, pool, &trouble) != APR_SUCCESS) {
-            if (!sweep->told) {
+        if (dt_db_ready(db, &call, &trouble) != APR_SUCCESS) {
+            if (!sweep->told && !dt_gives_up(&sweep->end)) {
                 ap_log_error(APLOG_MARK, APLOG_ERR, 0, sweep->server,
                              DTNO(0007) "the database cannot be used; what needs it is refused "
                                         "until it answers: %s",
@@ -52,17 +55,44 @@ static void make_ready(dth_sweep_t *sweep, apr_pool_t *pool)
 
 static void poll_revocations(dth_sweep_t *sweep, apr_pool_t *pool)
 {
-    dth_revoked_poll(sweep->revoked, pool);
+    dth_revoked_poll(sweep->revoked, pool, &sweep->end);
 }
 
 static void watch_events(dth_sweep_t *sweep, apr_pool_t *pool)
 {
-    dth_watch_run(sweep->watch, DTH_WAIT_DATABASE, pool, &sweep->ending);
+    dth_watch_run(sweep->watch, DTH_WAIT_DATABASE, pool, &sweep->end);
 }
 
 static void watch_members(dth_sweep_t *sweep, apr_pool_t *pool)
 {
-    dth_watch_run(sweep->watch, DTH_WAIT_DINGTALK, pool, &sweep->ending);
+    dth_watch_run(sweep->watch, DTH_WAIT_DINGTALK, pool, &sweep->end);
+}
+
+static bool is_running(dth_sweep_t *sweep)
+{
+    for (int i = 0; i < THREADS; i++) {
+        if (apr_atomic_read32(&sweep->states[i]) == RUNNING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * httpd warns of a child that takes three seconds to end, and kills it after ten. Both DingTalk and
+ * a database that hang take longer, so they are waited for a moment, and not until they time out:
+ * whatever is given up is done again by the next who comes.
+ */
+static void end(dth_sweep_t *sweep)
+{
+    apr_interval_time_t waited = 0;
+
+    (void)apr_atomic_cas32(&sweep->end, DT_ENDS, DT_GOES_ON);
+    while (waited < GRACE && is_running(sweep) && !dt_gives_up(&sweep->end)) {
+        apr_sleep(WAIT);
+        waited += WAIT;
+    }
+    apr_atomic_set32(&sweep->end, DT_GIVES_UP);
 }
 
 /* In a thread of the watchdog's in each child, which may outlive pchild and all that is in it.
@@ -71,7 +101,7 @@ static apr_status_t run(dth_sweep_t *sweep, int thread, int state, apr_pool_t *p
                         void (*job)(dth_sweep_t *sweep, apr_pool_t *pool))
 {
     if (state == AP_WATCHDOG_STATE_STOPPING) {
-        apr_atomic_set32(&sweep->ending, 1);
+        end(sweep);
     }
     else if (apr_atomic_cas32(&sweep->states[thread], RUNNING, IDLE) == IDLE) {
         job(sweep, pool);
@@ -104,7 +134,7 @@ static apr_status_t stop(void *data)
 {
     dth_sweep_t *sweep = data;
 
-    apr_atomic_set32(&sweep->ending, 1);
+    end(sweep);
     for (int i = 0; i < THREADS; i++) {
         while (apr_atomic_cas32(&sweep->states[i], OFF, IDLE) == RUNNING) {
             apr_sleep(WAIT);

@@ -288,15 +288,15 @@ static void ask(corp_t *corp, const dt_call_t *call, const char *user_id)
 
 /* As of when it was written, for that is how old what it says is; but a session may have been
  * renewed again since it was said to be stale. */
-static void take_note(corp_t *corp, const note_t *note, apr_pool_t *pool)
+static void take_note(corp_t *corp, const note_t *note, const dt_call_t *now)
 {
-    const dt_call_t then = {.pool = pool, .now = note->at};
-    const dt_call_t now = {.pool = pool, .now = apr_time_now()};
+    dt_call_t then = *now;
     dt_member_t member;
 
+    then.now = note->at;
     switch (note->about) {
     case SIGNED_IN:
-        if (dt_member_read(pool, note->text, &member) == APR_SUCCESS) {
+        if (dt_member_read(now->pool, note->text, &member) == APR_SUCCESS) {
             (void)dt_watch_signed_in(&corp->watch, &then, &member);
         }
         break;
@@ -304,27 +304,30 @@ static void take_note(corp_t *corp, const note_t *note, apr_pool_t *pool)
         ask(corp, &then, note->text);
         break;
     case STALE:
-        (void)dt_watch_stale(&corp->watch, &now, note->text);
+        (void)dt_watch_stale(&corp->watch, now, note->text);
         break;
     }
 }
 
 /* Whether the database is there. That it is not is told to the log by others. */
-static apr_status_t ready(const corp_t *corp, apr_pool_t *pool)
+static apr_status_t ready(const corp_t *corp, const dt_call_t *call)
 {
     const char *trouble;
 
-    return dt_db_ready(corp->site->db, pool, &trouble);
+    return dt_db_ready(corp->site->db, call, &trouble);
 }
 
-static void take_notes(corp_t *corp, apr_pool_t *pool, volatile apr_uint32_t *stop)
+static void take_notes(corp_t *corp, apr_pool_t *pool, volatile apr_uint32_t *end)
 {
-    while (apr_queue_size(corp->notes) > 0 && ready(corp, pool) == APR_SUCCESS &&
-           !apr_atomic_read32(stop)) {
+    dt_call_t call = {.pool = pool, .end = end};
+
+    while (apr_queue_size(corp->notes) > 0 && ready(corp, &call) == APR_SUCCESS &&
+           !apr_atomic_read32(end)) {
         note_t *note = next_note(corp);
 
         if (note != NULL) {
-            take_note(corp, note, pool);
+            call.now = apr_time_now();
+            take_note(corp, note, &call);
         }
         free(note);
         apr_pool_clear(pool);
@@ -369,10 +372,10 @@ static apr_interval_time_t rest(apr_interval_time_t every)
 }
 
 /* One piece of work. Whether there is another at once. */
-static bool work(corp_t *corp, int kind, apr_pool_t *pool)
+static bool work(corp_t *corp, int kind, apr_pool_t *pool, volatile apr_uint32_t *end)
 {
     const apr_interval_time_t every = kinds[kind].every != 0 ? kinds[kind].every : corp->poll;
-    const dt_call_t call = {.pool = pool, .now = apr_time_now()};
+    const dt_call_t call = {.pool = pool, .now = apr_time_now(), .end = end};
     standing_t *standing = &corp->common->standings[kind];
     bool more = false;
     apr_status_t rv;
@@ -381,7 +384,7 @@ static bool work(corp_t *corp, int kind, apr_pool_t *pool)
         return false;
     }
     standing->wanted = 0; /* first: what is wanted from now on may come too late for this piece */
-    rv = ready(corp, pool);
+    rv = ready(corp, &call);
     if (rv == APR_SUCCESS) {
         rv = kinds[kind].work(&corp->watch, &call, &more);
     }
@@ -398,13 +401,13 @@ static bool work(corp_t *corp, int kind, apr_pool_t *pool)
 
 /* One piece of each kind, so that a long list of one holds up nothing else. */
 static bool work_all(corp_t *corp, dth_waiting_t waiting, apr_pool_t *pool,
-                     volatile apr_uint32_t *stop)
+                     volatile apr_uint32_t *end)
 {
     bool more = false;
 
-    for (int kind = 0; kind < KINDS && !apr_atomic_read32(stop); kind++) {
+    for (int kind = 0; kind < KINDS && !apr_atomic_read32(end); kind++) {
         if (kinds[kind].waiting == waiting && (kind != FAILED_PUSHES || corp->has_events)) {
-            more = work(corp, kind, pool) || more;
+            more = work(corp, kind, pool, end) || more;
             apr_pool_clear(pool);
         }
     }
@@ -412,7 +415,7 @@ static bool work_all(corp_t *corp, dth_waiting_t waiting, apr_pool_t *pool,
 }
 
 void dth_watch_run(dth_watch_t *watch, dth_waiting_t waiting, apr_pool_t *pool,
-                   volatile apr_uint32_t *stop)
+                   volatile apr_uint32_t *end)
 {
     apr_pool_t *piece;
     bool more = apr_pool_create(&piece, pool) == APR_SUCCESS;
@@ -423,10 +426,10 @@ void dth_watch_run(dth_watch_t *watch, dth_waiting_t waiting, apr_pool_t *pool,
             corp_t *corp = APR_ARRAY_IDX(watch->corps, i, corp_t *);
 
             if (waiting == DTH_WAIT_DATABASE) {
-                take_notes(corp, piece, stop);
+                take_notes(corp, piece, end);
             }
-            more = work_all(corp, waiting, piece, stop) || more;
+            more = work_all(corp, waiting, piece, end) || more;
         }
-        more = more && !apr_atomic_read32(stop);
+        more = more && !apr_atomic_read32(end);
     }
 }

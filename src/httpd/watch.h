@@ -27,12 +27,13 @@ apr_status_t dth_watch_start(dth_watch_t *watch, apr_pool_t *pchild);
 typedef enum dth_waiting_t { DTH_WAIT_DATABASE, DTH_WAIT_DINGTALK } dth_waiting_t;
 
 /**
- * Work until there is nothing to do, or until *stop is not zero. A thread of mod_watchdog's for
- * each kind of waiting and child; of all children one at a time does a kind of work for a site,
+ * Work until there is nothing to do, or until *end is not DT_GOES_ON. A thread of mod_watchdog's
+ * for each kind of waiting and child; of all children one at a time does a kind of work for a site,
  * another takes over when it dies. Only between dth_watch_start and the end of its pchild.
+ * @param end of dt_call_t
  */
 void dth_watch_run(dth_watch_t *watch, dth_waiting_t waiting, apr_pool_t *pool,
-                   volatile apr_uint32_t *stop);
+                   volatile apr_uint32_t *end);
 
 /*
  * Told by requests: each puts a note into the child's queue and returns at once. When the queue is

@@ -44,6 +44,7 @@ typedef struct trouble_t {
 
 static const trouble_t troubles[] = {
     {CURLE_OPERATION_TIMEDOUT, APR_TIMEUP, "no complete reply in time"},
+    {CURLE_ABORTED_BY_CALLBACK, APR_ECONNREFUSED, "given up: who asks ends"},
     {CURLE_FILESIZE_EXCEEDED, APR_ENOSPC, "the reply is larger than allowed"},
     {CURLE_COULDNT_RESOLVE_HOST, APR_ECONNREFUSED, "the host name does not resolve"},
     {CURLE_COULDNT_RESOLVE_PROXY, APR_ECONNREFUSED, "the proxy's name does not resolve"},
@@ -140,6 +141,16 @@ static size_t on_header(char *bytes, size_t one, size_t len, void *baton)
     }
     reply->header_bytes += len;
     return len;
+}
+
+/* Whether to end the call. However quiet the other side is, curl asks about once a second. */
+static int on_progress(void *baton, curl_off_t down, curl_off_t down_now, curl_off_t up,
+                       curl_off_t up_now)
+{
+    const reply_t *reply = baton;
+
+    (void)down, (void)down_now, (void)up, (void)up_now;
+    return dt_gives_up(reply->call->end) ? 1 : 0;
 }
 
 /* A program that this process starts, say a CGI, must not inherit the connection. */
@@ -242,6 +253,11 @@ static CURLcode set_request(CURL *curl, const dt_http_request_t *request,
         bad |= curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
         bad |=
             curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request->body.len ? request->body.data : "");
+    }
+    if (reply->call->end) {
+        bad |= curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+        bad |= curl_easy_setopt(curl, CURLOPT_XFERINFODATA, reply);
+        bad |= curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     }
     return bad;
 }

@@ -378,7 +378,7 @@ static apr_status_t run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, 
     began = apr_time_now();
     rv = attempt(db, call, conn, work, baton);
     for (int i = 1; i < ATTEMPTS && conn->failed && !conn->hung && rv != APR_ECONNREFUSED &&
-                    apr_time_now() - began < db->patience;
+                    apr_time_now() - began < db->patience && !dt_gives_up(call->end);
          i++) {
         rv = attempt(db, call, conn, work, baton);
     }
@@ -392,17 +392,16 @@ apr_status_t dt_db_run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, v
     const char *trouble;
     const apr_status_t rv = run(db, call, work, baton, &trouble);
 
-    tell(db, trouble);
+    tell(db, dt_gives_up(call->end) ? NULL : trouble);
     return rv;
 }
 
-apr_status_t dt_db_ready(dt_db_t *db, apr_pool_t *pool, const char **trouble)
+apr_status_t dt_db_ready(dt_db_t *db, const dt_call_t *call, const char **trouble)
 {
-    const dt_call_t call = {.pool = pool, .now = apr_time_now()};
-    const apr_status_t rv = run(db, &call, NULL, NULL, trouble);
+    const apr_status_t rv = run(db, call, NULL, NULL, trouble);
 
     if (rv != APR_SUCCESS && !*trouble) {
-        *trouble = last_reason(db, pool);
+        *trouble = last_reason(db, call->pool);
     }
     if (rv != APR_SUCCESS && !**trouble) {
         *trouble = "the database could not be reached a moment ago";

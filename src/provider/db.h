@@ -52,10 +52,10 @@ dt_db_kind_t dt_db_kind(const dt_db_t *db);
  * once even when several children or nodes start together, never loses anything, and leaves newer
  * versions alone. Also done by the first dt_db_run that finds it undone, so that a database that
  * was down at the start is used as soon as it is there.
- * @param trouble on failure: what the database said, without secrets, from pool; where nobody asks
- *                it because it could not be reached a moment ago, what it said then
+ * @param trouble on failure: what the database said, without secrets, from call->pool; where nobody
+ *                asks it because it could not be reached a moment ago, what it said then
  */
-apr_status_t dt_db_ready(dt_db_t *db, apr_pool_t *pool, const char **trouble);
+apr_status_t dt_db_ready(dt_db_t *db, const dt_call_t *call, const char **trouble);
 
 /** What dt_db_run is to do with a connection. */
 typedef apr_status_t dt_db_work_t(void *baton, const dt_call_t *call, dt_conn_t *conn);

@@ -157,7 +157,7 @@ static apr_status_t ask_prepared(dt_conn_t *conn, const dt_call_t *call, dt_link
                                  const dt_sql_t *sql, const char *const *args,
                                  dt_link_answer_t *answer)
 {
-    const dt_link_order_t order = {verb, sql->text, sql->name, args, conn->patience};
+    const dt_link_order_t order = {verb, sql->text, sql->name, args, conn->patience, call->end};
     apr_status_t rv;
 
     *answer = (dt_link_answer_t){.error = NULL};
@@ -206,7 +206,7 @@ apr_status_t dt_conn_select(dt_conn_t *conn, const dt_call_t *call, const dt_sql
 apr_status_t dt_conn_command(dt_conn_t *conn, const dt_call_t *call, const char *text,
                              const char **value)
 {
-    const dt_link_order_t order = {DT_LINK_COMMAND, text, NULL, NULL, conn->patience};
+    const dt_link_order_t order = {DT_LINK_COMMAND, text, NULL, NULL, conn->patience, call->end};
     dt_link_answer_t answer;
     apr_status_t rv;
 
@@ -244,7 +244,8 @@ static apr_status_t connect_link(dt_conn_t *conn, const dt_call_t *call)
 {
     const dt_link_order_t order = {.verb = DT_LINK_OPEN,
                                    .text = conn->params,
-                                   .patience = apr_time_from_sec(patience_connecting[conn->kind])};
+                                   .patience = apr_time_from_sec(patience_connecting[conn->kind]),
+                                   .end = call->end};
     dt_link_answer_t answer;
     apr_status_t rv = dt_link_create(conn->kind, conn->driver, conn->left, &conn->link);
 
@@ -274,7 +275,8 @@ apr_status_t dt_conn_open(dt_conn_t *conn, const dt_call_t *call)
     if (rv == APR_SUCCESS) {
         rv = greet(conn, call);
     }
-    for (int i = 0; conn->link && rv != APR_SUCCESS && conn->kind == DT_DB_SQLITE3 && i < GREETINGS;
+    for (int i = 0; conn->link && rv != APR_SUCCESS && conn->kind == DT_DB_SQLITE3 &&
+                    i < GREETINGS && !dt_gives_up(call->end);
          i++) {
         apr_sleep(GREETING_PAUSE);
         rv = greet(conn, call);

@@ -12,8 +12,9 @@
 #include <signal.h>
 #include <string.h>
 
-#define CLOSING apr_time_from_sec(1) /* for saying goodbye */
-#define KEPT (256 * 1024)            /* bytes of freed memory */
+#define CLOSING apr_time_from_sec(1)  /* for saying goodbye */
+#define KEPT (256 * 1024)             /* bytes of freed memory */
+#define GLANCE apr_time_from_msec(50) /* how often who waits looks whether to give up */
 
 /*
  * It has a pool that nobody else destroys: a child that ends waits for no dead server. Under the
@@ -273,17 +274,19 @@ static void destroy(dt_link_t *link)
 }
 
 /* Under the link's lock. A clock that is set back must not make the time a long one. */
-static bool await(dt_link_t *link, apr_interval_time_t patience)
+static bool await(dt_link_t *link)
 {
+    const apr_interval_time_t patience = link->order.patience;
     const apr_time_t end = apr_time_now() + patience;
 
     while (link->has_order) {
         const apr_interval_time_t rest = end - apr_time_now();
 
-        if (rest <= 0 || rest > patience) {
+        if (rest <= 0 || rest > patience || dt_gives_up(link->order.end)) {
             return false;
         }
-        apr_thread_cond_timedwait(link->changed, link->lock, rest);
+        apr_thread_cond_timedwait(link->changed, link->lock,
+                                  link->order.end && rest > GLANCE ? GLANCE : rest);
     }
     return true;
 }
@@ -296,7 +299,7 @@ static apr_status_t ask_thread(dt_link_t *link)
     apr_thread_mutex_lock(link->lock);
     link->has_order = true;
     apr_thread_cond_broadcast(link->changed);
-    is_answered = await(link, link->order.patience);
+    is_answered = await(link);
     link->is_left = !is_answered;
     apr_thread_mutex_unlock(link->lock);
     if (is_answered) {

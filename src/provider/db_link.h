@@ -39,6 +39,7 @@ typedef struct dt_link_order_t {
     const char *name;          /* dt_sql_t's */
     const char *const *values; /* as many as text has arguments */
     apr_interval_time_t patience;
+    volatile apr_uint32_t *end; /* of dt_call_t: patience ends with it */
 } dt_link_order_t;
 
 /** What came of it; lives until the link is asked again, forgets it or is closed. */
@@ -58,8 +59,9 @@ apr_status_t dt_link_create(dt_db_kind_t kind, const apr_dbd_driver_t *driver, d
                             dt_link_t **link);
 
 /**
- * @return APR_TIMEUP when there was no answer in order->patience: then the link is gone, and must
- *         not be used or closed; APR_EGENERAL with answer->error; APR_EINVAL for too many arguments
+ * @return APR_TIMEUP when there was no answer in order->patience, or it was given up: then the link
+ *         is gone, and must not be used or closed; APR_EGENERAL with answer->error; APR_EINVAL for
+ *         too many arguments
  */
 apr_status_t dt_link_ask(dt_link_t *link, const dt_link_order_t *order, dt_link_answer_t *answer);
 

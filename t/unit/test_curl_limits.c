@@ -140,6 +140,54 @@ static void a_connection_that_failed_is_not_used_again(void **state)
     assert_int_equal(f->server.connections, 3);
 }
 
+/* --- giving up --- */
+
+typedef struct asker_t {
+    fixture_t *f;
+    apr_thread_t *thread;
+    volatile apr_uint32_t *end; /* of its call */
+    const char *trouble;
+    apr_status_t rv;
+} asker_t;
+
+static void *APR_THREAD_FUNC ask_in_thread(apr_thread_t *thread, void *data)
+{
+    asker_t *asker = data;
+    const dt_http_t *http = asker->f->http;
+    dt_call_t call = {.end = asker->end};
+    dt_http_request_t request = {.method = "GET"};
+    dt_http_response_t response;
+
+    apr_pool_create(&call.pool, NULL);
+    request.url = apr_psprintf(call.pool, "http://127.0.0.1:%d/", asker->f->server.port);
+    asker->rv = http->perform(http->plug.self, &call, &request, &response);
+    asker->trouble = response.trouble; /* a constant */
+    apr_pool_destroy(call.pool);
+    apr_thread_exit(thread, APR_SUCCESS);
+    return NULL;
+}
+
+static void a_call_is_given_up_when_the_end_has_come(void **state)
+{
+    fixture_t *f = *state;
+    apr_uint32_t end = DT_ENDS;
+    asker_t asker = {.f = f, .end = &end};
+    const apr_time_t began = apr_time_now();
+    apr_status_t rv;
+
+    f->limits.total_timeout = apr_time_from_sec(60);
+    f->server.silent = true;
+    answer_body(f, "{}");
+    client_start(f);
+    assert_int_equal(apr_thread_create(&asker.thread, NULL, ask_in_thread, &asker, f->pool), 0);
+    server_await_request(&f->server);
+    apr_atomic_set32(&end, DT_GIVES_UP);
+    apr_thread_join(&rv, asker.thread);
+    assert_int_equal(asker.rv, APR_ECONNREFUSED);
+    assert_string_equal(asker.trouble, "given up: who asks ends");
+    assert_true(apr_time_now() - began < f->limits.total_timeout / 2);
+}
+
 /* --- who is there --- */
 
 static void other_protocols_are_refused(void **state)
@@ -266,6 +314,7 @@ int main(void)
         TEST(no_answer_is_no_answer),
         TEST(something_else_than_http_is_no_answer),
         TEST(a_connection_that_failed_is_not_used_again),
+        TEST(a_call_is_given_up_when_the_end_has_come),
         TEST(other_protocols_are_refused),
         TEST(loopback_never_goes_through_a_proxy),
         TEST(a_self_signed_certificate_is_refused_before_anything_is_sent),

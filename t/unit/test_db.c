@@ -42,7 +42,7 @@ static void a_database_that_was_not_started_refuses(void **state)
     const char *trouble = NULL;
 
     assert_int_equal(dt_db_create(world->pool, &world->config, &db), APR_SUCCESS);
-    assert_int_equal(dt_db_ready(db, world->pool, &trouble), APR_ECONNREFUSED);
+    assert_int_equal(dt_db_ready(db, &world->call, &trouble), APR_ECONNREFUSED);
     assert_string_equal(trouble, "the database was not started");
 }
 
@@ -333,10 +333,10 @@ static void who_comes_back_is_used_again(void **state)
     world_disconnect(world);
     world->config.params = apr_pstrcat(world->pool, folder, "/dingtalk.db", NULL);
     world_connect(world);
-    assert_int_equal(dt_db_ready(world->db, world->pool, &trouble), APR_ECONNREFUSED);
+    assert_int_equal(dt_db_ready(world->db, &world->call, &trouble), APR_ECONNREFUSED);
     assert_string_equal(trouble, "unable to open database file");
     /* At once, so it is left alone; but nobody else may have been told why. */
-    assert_int_equal(dt_db_ready(world->db, world->pool, &trouble), APR_ECONNREFUSED);
+    assert_int_equal(dt_db_ready(world->db, &world->call, &trouble), APR_ECONNREFUSED);
     assert_string_equal(trouble, "unable to open database file");
     assert_int_equal(apr_dir_make(folder, APR_FPROT_OS_DEFAULT, world->pool), APR_SUCCESS);
     apr_sleep(apr_time_from_msec(1100));

@@ -35,7 +35,7 @@ static const char *break_once(world_t *world)
     world_disconnect(world);
     breaks = true;
     world_connect(world);
-    assert_int_not_equal(dt_db_ready(world->db, world->pool, &trouble), APR_SUCCESS);
+    assert_int_not_equal(dt_db_ready(world->db, &world->call, &trouble), APR_SUCCESS);
     breaks = false;
     return trouble;
 }

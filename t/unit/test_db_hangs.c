@@ -72,7 +72,7 @@ static int tear_down(void **state)
     set_gate(false);
     do {
         apr_sleep(apr_time_from_msec(5));
-        (void)dt_db_ready(world->db, world->pool, &trouble);
+        (void)dt_db_ready(world->db, &world->call, &trouble);
     } while (count_threads(world->pool) > 1);
     world_disconnect(world);
     pool_gone(world->pool);
@@ -83,7 +83,7 @@ static void call_it(member_t *member)
 {
     const char *trouble;
 
-    member->status = dt_db_ready(member->world->db, member->call.pool, &trouble);
+    member->status = dt_db_ready(member->world->db, &member->call, &trouble);
     member->yes = strcmp(trouble, "no answer in time") == 0;
 }
 
@@ -92,7 +92,7 @@ static apr_interval_time_t call_once(world_t *world, const char **trouble)
 {
     const apr_time_t began = apr_time_now();
 
-    assert_int_not_equal(dt_db_ready(world->db, world->pool, trouble), APR_SUCCESS);
+    assert_int_not_equal(dt_db_ready(world->db, &world->call, trouble), APR_SUCCESS);
     return apr_time_now() - began;
 }
 

@@ -12,14 +12,15 @@
 typedef struct desk_t {
     apr_pool_t *pool;
     dt_left_t *left;
-    dt_link_t *link; /* of SQLite's driver, but treated as one that may hang */
+    dt_link_t *link;            /* of SQLite's driver, but treated as one that may hang */
+    volatile apr_uint32_t *end; /* of what is asked; NULL: none */
 } desk_t;
 
 static apr_status_t ask(desk_t *desk, dt_link_verb_t verb, const char *text,
                         const char *const *values, apr_interval_time_t patience,
                         dt_link_answer_t *answer)
 {
-    const dt_link_order_t order = {verb, text, "name", values, patience};
+    const dt_link_order_t order = {verb, text, "name", values, patience, desk->end};
 
     return dt_link_ask(desk->link, &order, answer);
 }
@@ -149,6 +150,33 @@ static void nobody_waits_longer_than_they_said(void **state)
     assert_int_equal(dt_left_count(desk->left), 1);
 }
 
+static void *APR_THREAD_FUNC give_up_soon(apr_thread_t *thread, void *data)
+{
+    apr_sleep(SHORT);
+    apr_atomic_set32(data, DT_GIVES_UP);
+    return NULL;
+}
+
+static void nobody_waits_when_the_end_has_come(void **state)
+{
+    desk_t *desk = *state;
+    const apr_time_t began = apr_time_now();
+    apr_uint32_t end = DT_ENDS;
+    apr_thread_t *thread = NULL;
+    dt_link_answer_t answer;
+    apr_status_t rv;
+
+    desk->end = &end;
+    assert_int_equal(ask(desk, DT_LINK_COMMAND, "SELECT 1", NULL, PATIENCE, &answer), APR_SUCCESS);
+    set_gate(true);
+    assert_int_equal(apr_thread_create(&thread, NULL, give_up_soon, &end, desk->pool), APR_SUCCESS);
+    assert_int_equal(ask(desk, DT_LINK_COMMAND, "SELECT 1", NULL, PATIENCE, &answer), APR_TIMEUP);
+    desk->link = NULL;
+    assert_true(apr_time_now() - began < PATIENCE);
+    assert_int_equal(dt_left_count(desk->left), 1);
+    assert_int_equal(apr_thread_join(&rv, thread), APR_SUCCESS);
+}
+
 static void what_was_left_goes_when_the_driver_comes_back(void **state)
 {
     desk_t *desk = *state;
@@ -184,6 +212,7 @@ int main(void)
         TEST(an_error_is_in_the_drivers_words_and_the_link_goes_on),
         TEST(too_many_arguments_are_refused),
         TEST(nobody_waits_longer_than_they_said),
+        TEST(nobody_waits_when_the_end_has_come),
         TEST(what_was_left_goes_when_the_driver_comes_back),
         TEST(a_goodbye_that_hangs_holds_nobody),
     };

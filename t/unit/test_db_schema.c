@@ -8,7 +8,7 @@ static apr_status_t ready(world_t *world)
 {
     const char *trouble;
 
-    return dt_db_ready(world->db, world->pool, &trouble);
+    return dt_db_ready(world->db, &world->call, &trouble);
 }
 
 static void the_first_call_makes_the_tables(void **state)
@@ -192,7 +192,7 @@ static void be_ready(member_t *member)
 {
     const char *trouble;
 
-    member->yes = dt_db_ready(member->world->db, member->call.pool, &trouble) == APR_SUCCESS;
+    member->yes = dt_db_ready(member->world->db, &member->call, &trouble) == APR_SUCCESS;
 }
 
 static void several_threads_make_the_tables_once(void **state)

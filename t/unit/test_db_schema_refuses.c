@@ -11,7 +11,7 @@ static apr_status_t ready(world_t *world)
 {
     const char *trouble;
 
-    return dt_db_ready(world->db, world->pool, &trouble);
+    return dt_db_ready(world->db, &world->call, &trouble);
 }
 
 static int calls_of_schema(void)

@@ -293,6 +293,20 @@ static void while_dingtalk_is_down_nobody_is_read_again(void **state)
     assert_true(all_are_read_again(w));
 }
 
+static void a_call_that_is_given_up_is_no_trouble(void **state)
+{
+    world_t *w = *state;
+    apr_uint32_t end = DT_GIVES_UP;
+
+    w->call.end = &end;
+    w->list_says.rv = w->member_says.rv = APR_ECONNREFUSED;
+    assert_int_not_equal(dt_watch_missed(&w->watch, &w->call, &w->more), APR_SUCCESS);
+    assert_int_equal(fake_want_member(w->memory, &w->call, CORP, "us-1", 0), APR_SUCCESS);
+    assert_int_not_equal(dt_watch_read(&w->watch, &w->call, &w->more), APR_SUCCESS);
+    assert_int_equal(w->asked, 2);
+    assert_int_equal(w->said_count, 0);
+}
+
 static void when_all_cannot_be_wanted_the_loss_stays_known(void **state)
 {
     world_t *w = *state;
@@ -437,6 +451,7 @@ int main(void)
         WITH_WORLD(a_death_is_not_forgotten_while_sessions_live),
         WITH_WORLD(a_loss_is_told_once),
         WITH_WORLD(while_dingtalk_is_down_nobody_is_read_again),
+        WITH_WORLD(a_call_that_is_given_up_is_no_trouble),
         WITH_WORLD(when_all_cannot_be_wanted_the_loss_stays_known),
         WITH_WORLD(an_event_that_cannot_be_kept_is_a_loss),
         WITH_WORLD(a_loss_upon_a_loss_is_not_overlooked),
