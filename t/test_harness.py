@@ -10,7 +10,7 @@ import pytest
 from lib import site as sites
 from lib.cookies import Jar
 from lib.errorlog import ErrorLog
-from lib.httpd import Httpd, HttpdFailed, free_port
+from lib.httpd import HttpdFailed, free_port
 from lib.leaks import children, listens
 from lib.patient import is_late
 from lib.preload import Preload
@@ -145,26 +145,27 @@ def test_no_port_is_given_twice():
     assert len(set(ports)) == 50
 
 
-def test_a_restart_goes_to_no_other_port(build):
-    with Httpd(dingtalk=False, build=build) as httpd:
-        port = httpd.port
-        httpd.stop()
-        with socket.socket() as other:
-            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            other.bind(("127.0.0.1", port))
-            other.listen()
-            with pytest.raises(HttpdFailed, match="could not bind"):
-                httpd.start()
-        assert httpd.port == port
-        httpd.start()
+def test_a_restart_goes_to_no_other_port(serve):
+    httpd = serve("", fresh=True, dingtalk=False)
+    port = httpd.port
+    httpd.stop()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port))
+        other.listen()
+        with pytest.raises(HttpdFailed, match="could not bind"):
+            httpd.start()
+    assert httpd.port == port
+    httpd.allow_log("AH00072", "AH00015", "no listening sockets")
+    httpd.start()
 
 
-def test_behind_a_graceful_restart_nobody_listens_who_did_before(build, mpm):
-    with Httpd(dingtalk=False, build=build, mpm=mpm) as httpd:
-        before = children(httpd.process.pid)
-        assert any(listens(pid, httpd.port) for pid in before)
-        httpd.graceful()
-        assert not any(listens(pid, httpd.port) for pid in before)
+def test_behind_a_graceful_restart_nobody_listens_who_did_before(serve, mpm):
+    httpd = serve("", fresh=True, dingtalk=False, mpm=mpm)
+    before = children(httpd.process.pid)
+    assert any(listens(pid, httpd.port) for pid in before)
+    httpd.graceful()
+    assert not any(listens(pid, httpd.port) for pid in before)
 
 
 @pytest.mark.parametrize("why, since, late", [

@@ -45,19 +45,30 @@ void ap_str_tolower(char *text)
     }
 }
 
-/* --- what else request.c calls, and not for this --- */
-
 char *ap_construct_url(apr_pool_t *pool, const char *uri, request_rec *r)
 {
-    abort();
+    return apr_pstrcat(pool, "http://", ap_get_server_name(r), uri, NULL);
 }
 
-int ap_is_initial_req(request_rec *r)
+char *ap_construct_server(apr_pool_t *pool, const char *hostname, apr_port_t port,
+                          const request_rec *r)
 {
-    abort();
+    return apr_pstrdup(pool, "configured.example");
+}
+
+apr_port_t ap_get_server_port(const request_rec *r)
+{
+    return 80;
 }
 
 const char *ap_run_http_scheme(const request_rec *r)
+{
+    return "http";
+}
+
+/* --- what else request.c calls, and not for this --- */
+
+int ap_is_initial_req(request_rec *r)
 {
     abort();
 }
@@ -147,6 +158,16 @@ static bool is_in(const char *host, const char *domain)
     return is;
 }
 
+/* Whatever somebody calls this server, an address of ours is an origin, with the path behind it. */
+static void check_address(apr_pool_t *pool, const char *address)
+{
+    const apr_size_t len = strlen(address);
+    dt_origin_t origin;
+
+    must(len > 5 && strcmp(address + len - 5, "/path") == 0);
+    must(dt_url_origin(pool, apr_pstrmemdup(pool, address, len - 5), &origin, NULL) == NULL);
+}
+
 static void check_host(apr_pool_t *pool, const char *host, const char *domain)
 {
     server_rec server = {.server_hostname = apr_pstrdup(pool, host)};
@@ -167,6 +188,7 @@ static void check_host(apr_pool_t *pool, const char *host, const char *domain)
     r.hostname = lower;
     site.cookie_domain_host = NULL;
     must(dth_request_call(&r, &req).host == lower);
+    check_address(pool, dth_request_url(&r, &req, "/path"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
