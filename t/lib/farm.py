@@ -57,6 +57,10 @@ class Farm:
         finally:
             httpd.complaints = httpd.close()
 
+    def all(self):
+        """Those that are there."""
+        return [*self.shared.values(), *self.single]
+
     def _last_words(self, httpd):
         """Of one that no test looks at any more: what it logs is nobody's, but for crashes."""
         httpd.allow_log(".*")
@@ -75,7 +79,7 @@ class Farm:
 
     def end(self):
         """Stop everything; what there is to complain about when the children end."""
-        for httpd in (*self.shared.values(), *self.single):
+        for httpd in self.all():
             self._last_words(httpd)
         for httpd in self.checkers:
             httpd.stop(remove=True)
