@@ -16,7 +16,7 @@ from lib.databases import Postgres, Sqlite
 from lib.events import LEFT, SOON, is_in, read_again, signed_in, watched, within
 from lib.faulty import Faulty
 from lib.working import Working
-from test_broken_dingtalk import CALLS, IN, LIMITS, NETWORK
+from test_broken_dingtalk import CALLS, HURRIED, IN, NETWORK
 
 LEASE = 90       # seconds, more than a record that could not be read waits for its next turn
 LATER = 11 * 60  # seconds: the next fetch of the list is due
@@ -71,7 +71,7 @@ class Place:
 def looking_up(farm, running_simulator):
     """Where everybody is looked up each second."""
     running_simulator.reset()
-    text = sites.protected(running_simulator, **{**LIMITS, "DingTalkRecheck": "1s"})
+    text = sites.protected(running_simulator, **{**HURRIED, "DingTalkRecheck": "1s"})
     place = Place(farm, running_simulator, Clock(), text)
     yield place
     place.end()
@@ -81,7 +81,7 @@ def looking_up(farm, running_simulator):
 def listing(farm, running_simulator):
     """Where only the list of failed pushes tells who has left."""
     running_simulator.reset()
-    place = Place(farm, running_simulator, Clock(), watched(running_simulator, **LIMITS))
+    place = Place(farm, running_simulator, Clock(), watched(running_simulator, **HURRIED))
     yield place
     place.end()
 

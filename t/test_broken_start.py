@@ -10,7 +10,8 @@ import time
 import pytest
 
 from lib import expect, site as sites
-from lib.binding import POSTGRES, SQLITE, stores  # noqa: F401  (a fixture)
+from lib.binding import (  # noqa: F401  (a fixture)
+    POSTGRES, SQLITE, Store, start as new_database, stores)
 from lib.browser import Client
 from lib.databases import Postgres
 from lib.events import is_in, signed_in, within
@@ -53,7 +54,12 @@ def trouble(stores):
         def make(kind, fault, how):
             if kind == POSTGRES and not Postgres.available():
                 pytest.skip("PostgreSQL is not installed")
-            return Trouble(stack, stores.get(kind), fault, how)
+            if kind == SQLITE:  # a new one: in a file that was in use, who reads needs no lock
+                store = Store(new_database(SQLITE))
+                stack.callback(store.database.stop)
+            else:
+                store = stores.get(kind)
+            return Trouble(stack, store, fault, how)
         yield make
 
 

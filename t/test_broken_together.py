@@ -16,7 +16,7 @@ from lib.faulty import Faulty
 from lib.places import PHONES, People
 from lib.redis import Redis
 from lib.slapd import Directory
-from test_broken_dingtalk import LIMITS, WITHIN
+from test_broken_dingtalk import HURRIED, WITHIN
 
 PHONE, E164 = "13911111111", "+8613911111111"
 BACK = 30      # until it works again at the latest
@@ -138,7 +138,7 @@ class World:
         text = watched(sim, self._through(store.database.port, store.lines()), LDAP
                        if self.directory else "", *with_codes(sim, NO_LIMITS),
                        "DingTalkAutoBind mobile=mobile", **{
-                           **LIMITS, "DingTalkRecheck": "1s", "DingTalkKey": f'"{KEY}"', **part})
+                           **HURRIED, "DingTalkRecheck": "1s", "DingTalkKey": f'"{KEY}"', **part})
         port = int(sim.api.rpartition(":")[2])
         for host in ("api", "oapi"):
             line = f"DingTalkEndpoint {host} {getattr(sim, host)}"

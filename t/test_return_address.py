@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlsplit
 import pytest
 
 from lib import expect, nasty, site as sites
-from lib.browser import FETCH, HTML_HEADERS
+from lib.browser import FETCH, HTML_HEADERS, Client
 from lib.nasty import in_one_line, values_of
 from lib.whatwg import NODE, Judge, Targets, origins, resolve
 
@@ -245,17 +245,23 @@ def test_no_referer_leads_off_the_site(browser):
 # -- the callback, other endpoints, other parameters -----------------------------------------------
 
 @pytest.mark.parametrize("name", ["state", "code", "authCode", "error", "error_description"])
-def test_no_parameter_of_the_callback_leads_off_the_site(browser, name):
+def test_no_parameter_of_the_callback_leads_off_the_site(serve, sim, name):
+    """Each from an address of its own: of one, wrong codes are soon enough."""
+    browser = Client(serve(sites.protected(
+        sim, "RemoteIPHeader X-Forwarded-For", "RemoteIPInternalProxy 127.0.0.1"),
+        modules=("remoteip",)), sim)
     judge = Judge(browser)
     values = values_of(browser)
-    for value in values:
+    for number, value in enumerate(values):
         begun = browser.begin()
         state = dict(parse_qsl(urlsplit(begun).query))["state"]
         query = {"state": state, "code": "0", name: nasty.encoded(value)}
         if name.startswith("error"):
             query = {"state": state, "error": "access_denied", name: nasty.encoded(value)}
-        judge.take(value, browser.come_back(
-            "/dingtalk/callback?" + "&".join(f"{k}={v}" for k, v in query.items())))
+        answer = judge.take(value, browser.navigate(
+            "/dingtalk/callback?" + "&".join(f"{k}={v}" for k, v in query.items()),
+            site="cross-site", headers={"X-Forwarded-For": f"10.0.{number >> 8}.{number & 255}"}))
+        assert answer.status != 429, value
     judge.verdict(len(values))
 
 

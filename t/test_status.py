@@ -308,6 +308,7 @@ def test_polls_that_are_overdue_are_said_to_be(serve, sim):
         database.kill()
         within(20, lambda: lines(httpd)["PollOverdue-1"] == 1)
         assert lines(httpd)["PollAge-1"] >= 2
+        within(20, lambda: any("DT0052" in line for line in httpd.log.lines()))
         database.start()
         within(20, lambda: lines(httpd)["PollOverdue-1"] == 0)
         within(20, lambda: any("DT0053" in line for line in httpd.log.lines()))

@@ -180,8 +180,9 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
         return dth_page_redirect(r, req, HTTP_SEE_OTHER, return_to);
     }
     result = dt_result(ended, NULL); /* else they have to know */
+    return_to = return_to != NULL ? return_to : "/";
     return dth_page_result(r, req,
                            ended == DT_WHY_SIGNED_OUT_HERE ? HTTP_SERVICE_UNAVAILABLE : HTTP_OK,
                            &result, NULL,
-                           &(dth_offer_t){.sign_in = dth_page_login_path(r, req, "/")});
+                           &(dth_offer_t){.sign_in = dth_page_login_path(r, req, return_to)});
 }
