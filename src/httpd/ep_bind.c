@@ -204,13 +204,12 @@ int dth_ep_bind_code(request_rec *r, dth_req_t *req)
     if (status != OK) {
         return status;
     }
-    if (!dth_ep_enter(req, &place, &view.result)) {
-        return fail(r, req, 0, &view, &view.ticket.person);
+    if (dth_ep_enter(req, &place, &view.result)) {
+        dt_bind_form_code(&req->site->login, &call, &view.form, &view.ticket, &view.answer,
+                          &view.result);
+        dth_ep_leave(req, place);
+        keep_ticket(r, req, &view.answer);
     }
-    dt_bind_form_code(&req->site->login, &call, &view.form, &view.ticket, &view.answer,
-                      &view.result);
-    dth_ep_leave(req, place);
-    keep_ticket(r, req, &view.answer);
     if (view.result.what != DT_NOTICE) {
         return fail(r, req, 0, &view, &view.ticket.person);
     }
@@ -228,13 +227,12 @@ int dth_ep_bind_verify(request_rec *r, dth_req_t *req)
     if (status != OK) {
         return status;
     }
-    if (!dth_ep_enter(req, &place, &view.result)) {
-        return fail(r, req, 0, &view, &view.ticket.person);
+    if (dth_ep_enter(req, &place, &view.result)) {
+        dt_bind_form_verify(&req->site->login, &call, &view.form, &view.ticket, &way, &view.answer,
+                            &view.result);
+        dth_ep_leave(req, place);
+        keep_ticket(r, req, &view.answer);
     }
-    dt_bind_form_verify(&req->site->login, &call, &view.form, &view.ticket, &way, &view.answer,
-                        &view.result);
-    dth_ep_leave(req, place);
-    keep_ticket(r, req, &view.answer);
     dth_ep_ended(r, req, &way, &view.result);
     if (view.result.what != DT_SIGNED_IN) {
         return fail(r, req, 0, &view, &view.ticket.person);

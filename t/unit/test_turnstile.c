@@ -65,6 +65,19 @@ static void who_finds_no_place_waits_until_it_is_stuck(void **state)
     assert_in_range(apr_time_now() - began, STUCK, STUCK + apr_time_from_msec(20));
 }
 
+static void who_waits_does_so_until_patience_is_over(void **state)
+{
+    const dt_turnstile_limits_t limits = {1, 0, PATIENCE, SLOW, 10 * PATIENCE, 20 * PATIENCE};
+    dt_turnstile_t *turnstile =
+        dt_turnstile_create(apr_pcalloc(*state, dt_turnstile_size(&limits)), &limits);
+    const apr_time_t began = apr_time_now();
+    int place;
+
+    assert_true(dt_turnstile_enter(turnstile, &place));
+    assert_false(dt_turnstile_enter(turnstile, &place));
+    assert_in_range(apr_time_now() - began, PATIENCE, PATIENCE + apr_time_from_msec(20));
+}
+
 static void who_comes_while_it_is_stuck_does_not_wait(void **state)
 {
     dt_turnstile_t *turnstile = made(*state, 1, 0);
@@ -142,6 +155,7 @@ int main(void)
         WITH_POOL(each_has_a_place_of_its_own),
         WITH_POOL(a_place_that_was_left_is_free),
         WITH_POOL(who_finds_no_place_waits_until_it_is_stuck),
+        WITH_POOL(who_waits_does_so_until_patience_is_over),
         WITH_POOL(who_comes_while_it_is_stuck_does_not_wait),
         WITH_POOL(while_those_inside_are_slow_who_has_a_seat_waits_and_nobody_else),
         WITH_POOL(a_seat_is_free_again_when_its_owner_is_told),
