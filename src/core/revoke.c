@@ -47,7 +47,7 @@ struct dt_revoke_t {
     word_t longest;   /* life of a session, in milliseconds */
     apr_int64_t base; /* milliseconds since 1970 */
     dt_hash_t hash;
-    apr_uint64_t unused[3];
+    apr_uint64_t unused[2];
     bucket_t buckets[BUCKETS];
 };
 
@@ -122,11 +122,10 @@ apr_status_t dt_revoke_create(void *memory, apr_interval_time_t longest, apr_tim
 
 /* --- subjects --- */
 
-/* An empty slice may have no address. */
 static dt_subject_t subject_of_slice(const dt_revoke_t *table, unsigned kind, dt_subject_t corp,
                                      dt_slice_t id)
 {
-    return dt_hash_bytes(&table->hash, kind, corp, id.len > 0 ? id.data : "", id.len);
+    return dt_hash_bytes(&table->hash, kind, corp, id.data, id.len);
 }
 
 /* An id is random, and nobody can choose it: it is as good as any hash of it. */
