@@ -46,7 +46,28 @@ typedef struct dt_call_t {
     /* A dt_end_t of work beside the requests, which another thread sets by apr_atomic; NULL for a
      * request, which takes as long as it takes. */
     volatile apr_uint32_t *end;
+    /* How long databases and directories may still be waited for, which is taken off it, so that
+     * what has many questions does not take many times as long as one; NULL: each answer has its
+     * own time-out, and no more. */
+    apr_interval_time_t *patience;
 } dt_call_t;
+
+/** How long a call has for an answer that may take limit at most; 0: it may wait no more. */
+static inline apr_interval_time_t dt_patience(const dt_call_t *call, apr_interval_time_t limit)
+{
+    if (!call->patience || *call->patience > limit) {
+        return limit;
+    }
+    return *call->patience > 0 ? *call->patience : 0;
+}
+
+/** The call has waited, by a clock that may have been set meanwhile. */
+static inline void dt_waited(const dt_call_t *call, apr_interval_time_t how_long)
+{
+    if (call->patience && how_long > 0) {
+        *call->patience -= how_long;
+    }
+}
 
 /** Whether to give up a call, whose end is this. What comes of it then is no trouble to tell. */
 static inline bool dt_gives_up(volatile apr_uint32_t *end)

@@ -20,8 +20,9 @@
 
 #if defined(DT_HAVE_LDAP) && APR_HAS_LDAP
 
-#define ENTRIES_MAX 50   /* a search reads no more than that */
-#define SEARCH_SECONDS 5 /* one search; connecting takes what mod_ldap's directives say */
+#define ENTRIES_MAX 50 /* a search reads no more than that */
+#define SEARCHING \
+    apr_time_from_sec(5) /* at most; connecting takes what mod_ldap's directives say */
 
 /* mod_ldap's, each NULL when it is not loaded. Written at start-up only. */
 static struct {
@@ -213,7 +214,8 @@ static int search_here(const search_t *search, LDAP *ldap, const char *filter, c
                        LDAPMessage **entries)
 {
     const store_t *store = search->store;
-    struct timeval patience = {.tv_sec = SEARCH_SECONDS};
+    const apr_interval_time_t patience = dt_patience(search->call, SEARCHING);
+    struct timeval limit = {apr_time_sec(patience), apr_time_usec(patience)};
     int follows = 0, code;
 
     if (ldap_get_option(ldap, LDAP_OPT_REFERRALS, &follows) != LDAP_OPT_SUCCESS ||
@@ -221,7 +223,7 @@ static int search_here(const search_t *search, LDAP *ldap, const char *filter, c
         return LDAP_OTHER;
     }
     code = ldap_search_ext_s(ldap, store->base, store->scope, filter, attributes, 0, NULL, NULL,
-                             &patience, ENTRIES_MAX, entries);
+                             &limit, ENTRIES_MAX, entries);
     (void)ldap_set_option(ldap, LDAP_OPT_REFERRALS, follows ? LDAP_OPT_ON : LDAP_OPT_OFF);
     return code;
 }
@@ -291,10 +293,14 @@ static apr_status_t run(search_t *search, dt_account_t *account, dt_found_t *fou
     const dt_wanted_t *wanted = &search->wanted;
     const char *filter = dt_ldap_filter(search->call->pool, store->filter, search->attribute,
                                         wanted->match, wanted->value, &wanted->phone);
+    const apr_time_t began = apr_time_now();
     LDAPMessage *entries = NULL;
     util_ldap_connection_t *ldc;
     int code;
 
+    if (dt_patience(search->call, SEARCHING) == 0) {
+        return failed(search, LDAP_TIMEOUT);
+    }
     ldc = mod_ldap.find(search->r, store->host, store->port, store->bind_dn, store->bind_password,
                         always, store->secure);
     if (!ldc) {
@@ -306,6 +312,7 @@ static apr_status_t run(search_t *search, dt_account_t *account, dt_found_t *fou
     }
     ldap_msgfree(entries);
     mod_ldap.close(ldc);
+    dt_waited(search->call, apr_time_now() - began);
     if (code == LDAP_SIZELIMIT_EXCEEDED) {
         *found = DT_FOUND_SEVERAL;
         return APR_SUCCESS;

@@ -42,7 +42,7 @@ dt_visit_t dth_authn_visit(const request_rec *r, const char *accept)
     return dt_visit(&visitor);
 }
 
-int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to)
+int dth_authn_begin(request_rec *r, dth_req_t *req, const char *return_to)
 {
     dt_call_t call = dth_request_call(r, req);
     const char *path = apr_pstrcat(r->pool, req->site->path, "/callback", NULL);

@@ -25,6 +25,6 @@ dt_visit_t dth_authn_visit(const request_rec *r, const char *accept);
 
 /** Begin a sign-in that comes back to return_to: the 302 to DingTalk, or the page that says why
  *  not. */
-int dth_authn_begin(request_rec *r, const dth_req_t *req, const char *return_to);
+int dth_authn_begin(request_rec *r, dth_req_t *req, const char *return_to);
 
 #endif

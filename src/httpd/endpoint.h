@@ -50,7 +50,7 @@ void dth_ep_ended(request_rec *r, const dth_req_t *req, const dt_way_t *way,
                   const dt_result_t *result);
 
 /** Whether the browser holds a bind ticket that is still good: then the bind page goes on. */
-bool dth_ep_bind_is_open(request_rec *r, const dth_req_t *req);
+bool dth_ep_bind_is_open(request_rec *r, dth_req_t *req);
 
 /** The address of the bind page. */
 const char *dth_ep_bind_path(request_rec *r, const dth_req_t *req);

@@ -61,7 +61,7 @@ static bool is_revoked(const dth_req_t *req, const dt_bind_ticket_t *ticket)
 }
 
 /* Find the person behind the browser's bind ticket, or why there is none. */
-static bool open_ticket(request_rec *r, const dth_req_t *req, dt_bind_ticket_t *ticket,
+static bool open_ticket(request_rec *r, dth_req_t *req, dt_bind_ticket_t *ticket,
                         dt_result_t *result)
 {
     dt_call_t call = dth_request_call(r, req);
@@ -80,7 +80,7 @@ static bool open_ticket(request_rec *r, const dth_req_t *req, dt_bind_ticket_t *
     return true;
 }
 
-bool dth_ep_bind_is_open(request_rec *r, const dth_req_t *req)
+bool dth_ep_bind_is_open(request_rec *r, dth_req_t *req)
 {
     dt_bind_ticket_t ticket;
     dt_result_t result;

@@ -80,7 +80,7 @@ static void revoke_session(request_rec *r, const dth_req_t *req, const dt_call_t
 
     if (dt_session_age(session, lifetimes, call->now) != DT_AGE_DEAD &&
         !dth_revoked_is_dead(req->site, session)) {
-        (void)dth_revoked_add(r, req->site, dt_subject_session_text(r->pool, session->id),
+        (void)dth_revoked_add(r, call, req->site, dt_subject_session_text(r->pool, session->id),
                               instant(session, call->now), session->began + lifetimes->absolute);
     }
 }
@@ -110,7 +110,7 @@ static apr_status_t end_sessions(request_rec *r, const dth_req_t *req, const dt_
 
 /* All sessions of the account; of the person where a session does not know of accounts: they have
  * one account at most, and it has nobody else. */
-static apr_status_t end_all(request_rec *r, const dth_req_t *req)
+static apr_status_t end_all(request_rec *r, const dth_req_t *req, const dt_call_t *call)
 {
     const dth_site_t *site = req->site;
     const dt_session_t *session = &req->session;
@@ -119,16 +119,17 @@ static apr_status_t end_all(request_rec *r, const dth_req_t *req)
             ? dt_subject_account_text(r->pool, site->app.corp_id, session->user.data)
             : dt_subject_person_text(r->pool, site->app.corp_id, session->user_id.data);
 
-    return dth_revoked_add(r, site, subject, instant(session, r->request_time),
-                           dth_revoked_end(site, r->request_time));
+    return dth_revoked_add(r, call, site, subject, instant(session, call->now),
+                           dth_revoked_end(site, call->now));
 }
 
 /* What has ended. Without a session nobody knows whose others these would be. */
-static dt_why_id_t end_everywhere(request_rec *r, dth_req_t *req)
+static dt_why_id_t end_everywhere(request_rec *r, dth_req_t *req, const dt_call_t *call)
 {
     switch (dth_request_session(r, req)) {
     case DTH_LIVE:
-        return end_all(r, req) == APR_SUCCESS ? DT_WHY_SIGNED_OUT_ALL : DT_WHY_SIGNED_OUT_HERE;
+        return end_all(r, req, call) == APR_SUCCESS ? DT_WHY_SIGNED_OUT_ALL
+                                                    : DT_WHY_SIGNED_OUT_HERE;
     case DTH_CANNOT_TELL:
         return DT_WHY_SIGNED_OUT_HERE;
     default:
@@ -167,7 +168,7 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
         return ask_first(r, req, return_to);
     }
     if (all) {
-        ended = end_everywhere(r, req);
+        ended = end_everywhere(r, req, &call);
     }
     if (end_sessions(r, req, &call) != APR_SUCCESS) {
         ended = DT_WHY_SIGNED_OUT_HERE;

@@ -20,6 +20,8 @@
 
 #include <string.h>
 
+#define RENEWING apr_time_from_sec(1) /* waited for a database, at most */
+
 /* Whether browsers come by https: DingTalkPublicURL knows, else httpd. */
 static int is_secure(const request_rec *r, const dth_site_t *site)
 {
@@ -47,6 +49,7 @@ int dth_request_begin(request_rec *r)
     req = apr_pcalloc(r->pool, sizeof(*req));
     req->site = site;
     req->secure = is_secure(r, site);
+    req->patience = site->patience;
     ap_set_module_config(dth_request_initial(r)->request_config, &auth_dingtalk_module, req);
     dth_cookie_take(r, req); /* first: where that leaves no Cookie, there is less to search */
     dth_export_scrub(r);
@@ -99,14 +102,15 @@ static const char *audience(request_rec *r, const dth_site_t *site)
     return domain != NULL && is_in_domain(host, domain) ? domain : host;
 }
 
-dt_call_t dth_request_call(request_rec *r, const dth_req_t *req)
+dt_call_t dth_request_call(request_rec *r, dth_req_t *req)
 {
     return (dt_call_t){.pool = r->pool,
                        .now = r->request_time,
                        .host = audience(r, req->site),
                        .scratch = dth_lifecycle_scratch(),
                        .address = r->useragent_ip,
-                       .glue = r};
+                       .glue = r,
+                       .patience = &req->patience};
 }
 
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
@@ -258,7 +262,7 @@ void dth_request_renew(request_rec *r, dth_req_t *req)
     }
 }
 
-void dth_request_tickets(request_rec *r, const dth_req_t *req, dt_tickets_t *tickets)
+void dth_request_tickets(request_rec *r, dth_req_t *req, dt_tickets_t *tickets)
 {
     dt_call_t call = dth_request_call(r, req);
 

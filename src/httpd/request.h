@@ -26,7 +26,8 @@ struct dth_endpoint_t;
  */
 typedef struct dth_req_t {
     const dth_site_t *site;
-    int secure; /* the public origin is https: index into site->cookies */
+    apr_interval_time_t patience; /* of its calls, which share it */
+    int secure;                   /* the public origin is https: index into site->cookies */
     dt_slice_t tokens[DTH_SESSION_COOKIES]; /* session cookies as sent */
     int token_count;
     dt_slice_t *tickets; /* ticket cookies as sent, or NULL */
@@ -58,7 +59,7 @@ dth_req_t *dth_request(request_rec *r);
 request_rec *dth_request_initial(request_rec *r);
 
 /** What the core wants to know of this call: pool, time, host, this thread's scratch. */
-dt_call_t dth_request_call(request_rec *r, const dth_req_t *req);
+dt_call_t dth_request_call(request_rec *r, dth_req_t *req);
 
 /** An absolute address of path at the public origin (DingTalkPublicURL, else as httpd sees it). */
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path);
@@ -76,6 +77,6 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req);
 void dth_request_renew(request_rec *r, dth_req_t *req);
 
 /** The tickets the browser holds, opened. */
-void dth_request_tickets(request_rec *r, const dth_req_t *req, dt_tickets_t *tickets);
+void dth_request_tickets(request_rec *r, dth_req_t *req, dt_tickets_t *tickets);
 
 #endif

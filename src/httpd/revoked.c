@@ -188,18 +188,17 @@ static apr_status_t add_to_database(const dth_site_t *site, const dt_call_t *cal
     return memory->add_revocation(memory->plug.self, call, subject, not_before, expires_at);
 }
 
-apr_status_t dth_revoked_add(request_rec *r, const dth_site_t *site, const char *subject,
-                             apr_time_t not_before, apr_time_t expires_at)
+apr_status_t dth_revoked_add(request_rec *r, const dt_call_t *call, const dth_site_t *site,
+                             const char *subject, apr_time_t not_before, apr_time_t expires_at)
 {
-    const dt_call_t call = {.pool = r->pool, .now = r->request_time, .glue = r};
     bool known;
-    apr_status_t rv = add_here(site, subject, not_before, call.now, &known);
+    apr_status_t rv = add_here(site, subject, not_before, call->now, &known);
 
     if (known) {
         return APR_SUCCESS; /* whoever was first has told the others */
     }
     if (rv == APR_SUCCESS) {
-        rv = add_to_database(site, &call, subject, not_before, expires_at);
+        rv = add_to_database(site, call, subject, not_before, expires_at);
     }
     if (rv != APR_SUCCESS) {
         ap_log_rerror(APLOG_MARK, APLOG_ERR, rv, r,

@@ -42,8 +42,8 @@ apr_interval_time_t dth_revoked_interval(const dth_revoked_t *revoked);
  * @param expires_at when the last of these sessions has ended anyway
  * @return APR_SUCCESS; anything else when the other nodes cannot be told, which is logged
  */
-apr_status_t dth_revoked_add(request_rec *r, const dth_site_t *site, const char *subject,
-                             apr_time_t not_before, apr_time_t expires_at);
+apr_status_t dth_revoked_add(request_rec *r, const dt_call_t *call, const dth_site_t *site,
+                             const char *subject, apr_time_t not_before, apr_time_t expires_at);
 
 /** The same for the core, which has no request. Lives in pconf. */
 const dt_revoker_t *dth_revoked_revoker(apr_pool_t *pconf, dth_site_t *site);

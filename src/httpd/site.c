@@ -17,6 +17,11 @@
 
 #include <string.h>
 
+/* How many times DingTalkTimeout's total a request waits for databases and directories in all: some
+ * ask a dozen questions. Where calls have little time, one connection needs more. */
+#define ANSWERS 2
+#define LEAST_PATIENCE apr_time_from_sec(4)
+
 /* DingTalk's public hosts. */
 static const char *const public_hosts[DTH_ENDPOINTS] = {"https://login.dingtalk.com",
                                                         "https://api.dingtalk.com",
@@ -347,6 +352,8 @@ static const char *make_site(apr_pool_t *p, apr_pool_t *ptemp, const server_rec 
     site->conf = conf;
     site->server = server_name(p, s);
     site->path = conf->path;
+    site->patience = ANSWERS * conf->timeout.total;
+    site->patience = site->patience > LEAST_PATIENCE ? site->patience : LEAST_PATIENCE;
     if (conf->public_url != NULL) {
         dt_url_origin(p, conf->public_url, &site->origin, NULL);
     }

@@ -354,13 +354,29 @@ static apr_status_t attempt(dt_db_t *db, const dt_call_t *call, dt_conn_t *conn,
     return conn->failed && rv == APR_SUCCESS ? APR_EGENERAL : rv;
 }
 
+/* Who has less time than it may take until one is free does not wait for it. */
+static apr_status_t acquire(dt_db_t *db, const dt_call_t *call, dt_conn_t **conn)
+{
+    const apr_time_t began = apr_time_now();
+    void *resource = NULL;
+    apr_status_t rv;
+
+    if (dt_patience(call, db->patience) < db->patience &&
+        apr_reslist_acquired_count(db->conns) >= (apr_uint32_t)db->max_connections) {
+        return APR_TIMEUP;
+    }
+    rv = apr_reslist_acquire(db->conns, &resource);
+    dt_waited(call, apr_time_now() - began);
+    *conn = resource;
+    return rv;
+}
+
 /* What fails at once may have failed because the connection was broken, as all of them are when the
  * server comes back, or because two were in each other's way. */
 static apr_status_t run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, void *baton,
                         const char **trouble)
 {
-    void *resource = NULL;
-    dt_conn_t *conn;
+    dt_conn_t *conn = NULL;
     apr_time_t began;
     apr_status_t rv;
 
@@ -369,16 +385,20 @@ static apr_status_t run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, 
         *trouble = "the database was not started";
         return APR_ECONNREFUSED;
     }
-    rv = apr_reslist_acquire(db->conns, &resource);
+    if (dt_patience(call, 1) == 0) {
+        *trouble = "a request has waited for as long as one may";
+        return APR_TIMEUP;
+    }
+    rv = acquire(db, call, &conn);
     if (rv != APR_SUCCESS) {
         *trouble = "all connections to the database are in use";
         return APR_STATUS_IS_TIMEUP(rv) ? APR_TIMEUP : APR_EGENERAL;
     }
-    conn = resource;
     began = apr_time_now();
     rv = attempt(db, call, conn, work, baton);
     for (int i = 1; i < ATTEMPTS && conn->failed && !conn->hung && rv != APR_ECONNREFUSED &&
-                    apr_time_now() - began < db->patience && !dt_gives_up(call->end);
+                    apr_time_now() - began < db->patience && dt_patience(call, 1) > 0 &&
+                    !dt_gives_up(call->end);
          i++) {
         rv = attempt(db, call, conn, work, baton);
     }

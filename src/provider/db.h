@@ -67,8 +67,10 @@ typedef apr_status_t dt_db_work_t(void *baton, const dt_call_t *call, dt_conn_t 
  * itself returns is no failure: only a statement or a connection can fail. A transaction it leaves
  * open is undone.
  * After a connection could not be made, others fail at once for about a second.
- * @return what work returned; APR_TIMEUP when no connection became free; APR_ECONNREFUSED when the
- *         database cannot be reached; APR_EGENERAL for an error of the database
+ * Nothing waits for longer than call->patience, but where tables are being changed.
+ * @return what work returned; APR_TIMEUP when no connection became free, or there was no answer in
+ *         time; APR_ECONNREFUSED when the database cannot be reached; APR_EGENERAL for an error of
+ *         the database
  */
 apr_status_t dt_db_run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, void *baton);
 

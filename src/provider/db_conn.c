@@ -138,15 +138,32 @@ static apr_status_t fail(dt_conn_t *conn, const dt_call_t *call, const char *sai
     return APR_EGENERAL;
 }
 
-/* Whatever has no answer in time is left as it is, and so is its thread. */
-static apr_status_t ask(dt_conn_t *conn, const dt_link_order_t *order, dt_link_answer_t *answer)
+/* Changing tables has its own time: broken off by each request in turn it would never be done. */
+static apr_interval_time_t patience_of(const dt_conn_t *conn, const dt_call_t *call,
+                                       const dt_link_order_t *order)
 {
-    const apr_status_t rv = dt_link_ask(conn->link, order, answer);
+    return conn->patience == DT_CONN_PATIENCE_MIGRATING ? order->patience
+                                                        : dt_patience(call, order->patience);
+}
 
+/* Whatever has no answer in time is left as it is, and so is its thread. That the connection hangs
+ * is known when the whole of the time is over: the call may have spent most of it before. */
+static apr_status_t ask(dt_conn_t *conn, const dt_call_t *call, const dt_link_order_t *order,
+                        dt_link_answer_t *answer)
+{
+    const apr_time_t began = apr_time_now();
+    dt_link_order_t in_time = *order;
+    apr_status_t rv = APR_TIMEUP;
+
+    in_time.patience = patience_of(conn, call, order);
+    if (in_time.patience > 0) {
+        rv = dt_link_ask(conn->link, &in_time, answer);
+        dt_waited(call, apr_time_now() - began);
+        conn->link = rv == APR_TIMEUP ? NULL : conn->link;
+    }
     if (rv == APR_TIMEUP) {
-        conn->link = NULL;
-        conn->in_transaction = false;
-        conn->hung = true;
+        conn->in_transaction = conn->link && conn->in_transaction;
+        conn->hung = in_time.patience == order->patience;
         conn->failed = true;
         conn->trouble = "no answer in time";
     }
@@ -164,7 +181,7 @@ static apr_status_t ask_prepared(dt_conn_t *conn, const dt_call_t *call, dt_link
     if (!conn->link) {
         return APR_EINVAL;
     }
-    rv = ask(conn, &order, answer);
+    rv = ask(conn, call, &order, answer);
     return answer->error ? fail(conn, call, answer->error, args, dt_link_args(sql->text)) : rv;
 }
 
@@ -216,7 +233,7 @@ apr_status_t dt_conn_command(dt_conn_t *conn, const dt_call_t *call, const char 
     if (!conn->link) {
         return APR_EINVAL;
     }
-    rv = ask(conn, &order, &answer);
+    rv = ask(conn, call, &order, &answer);
     if (answer.error) {
         return fail(conn, call, answer.error, NULL, 0);
     }
@@ -252,7 +269,7 @@ static apr_status_t connect_link(dt_conn_t *conn, const dt_call_t *call)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = ask(conn, &order, &answer);
+    rv = ask(conn, call, &order, &answer);
     if (answer.error) {
         conn->failed = true;
         conn->trouble =

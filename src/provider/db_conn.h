@@ -21,7 +21,7 @@ struct dt_conn_t {
     apr_uint32_t age; /* db.c's */
     bool in_transaction;
     bool once;           /* it must not be kept: it was opened where nothing may be written */
-    bool hung;           /* there was no answer in time; then it is closed */
+    bool hung;           /* it did not answer for as long as any answer may take; it is closed */
     bool failed;         /* something did, since this was last set to false */
     const char *trouble; /* what, as dt_db_trouble tells it; from the pool of the call */
 };

@@ -173,7 +173,7 @@ static void check_host(apr_pool_t *pool, const char *host, const char *domain)
     server_rec server = {.server_hostname = apr_pstrdup(pool, host)};
     request_rec r = {.pool = pool, .server = &server};
     dth_site_t site = {.origin = {.text = NULL}};
-    const dth_req_t req = {.site = &site};
+    dth_req_t req = {.site = &site};
     char *lower = apr_pstrdup(pool, host);
 
     ap_str_tolower(lower);

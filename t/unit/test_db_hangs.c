@@ -109,6 +109,48 @@ static void a_call_without_an_answer_ends_in_time_and_is_not_made_again(void **s
     assert_int_equal(apr_atomic_read32(&tries), 1);
 }
 
+static void a_call_with_little_patience_left_ends_with_it_and_asks_no_more(void **state)
+{
+    apr_interval_time_t patience = apr_time_from_msec(200);
+    world_t *world = *state;
+    const char *trouble;
+
+    set_gate(true);
+    world->call.patience = &patience;
+    assert_true(call_once(world, &trouble) < DT_CONN_PATIENCE);
+    assert_string_equal(trouble, "no answer in time");
+    assert_true(patience <= 0);
+    apr_atomic_set32(&tries, 0);
+    (void)call_once(world, &trouble);
+    assert_string_equal(trouble, "a request has waited for as long as one may");
+    assert_int_equal(apr_atomic_read32(&tries), 0);
+    world->call.patience = NULL;
+}
+
+/* The only connection is in use for six seconds, and somebody would wait for it for thirty. */
+static void who_has_no_time_to_wait_for_a_connection_goes_at_once(void **state)
+{
+    apr_interval_time_t patience = apr_time_from_sec(29);
+    world_t *world = *state;
+    member_t holder;
+    const char *trouble;
+
+    world_disconnect(world);
+    world->config.max_connections = 1;
+    world_connect(world);
+    set_gate(true);
+    apr_atomic_set32(&tries, 0);
+    crowd_begin(world, 1, call_it, &holder);
+    while (apr_atomic_read32(&tries) == 0) {
+        apr_sleep(apr_time_from_msec(1));
+    }
+    world->call.patience = &patience;
+    assert_true(call_once(world, &trouble) < DT_CONN_PATIENCE / 2);
+    assert_string_equal(trouble, "all connections to the database are in use");
+    world->call.patience = NULL;
+    assert_int_equal(crowd_end(1, &holder), 1);
+}
+
 static void while_many_hang_nobody_waits_for_one_more(void **state)
 {
     world_t *world = *state;
@@ -144,6 +186,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_call_without_an_answer_ends_in_time_and_is_not_made_again),
+        TEST(a_call_with_little_patience_left_ends_with_it_and_asks_no_more),
+        TEST(who_has_no_time_to_wait_for_a_connection_goes_at_once),
         TEST(while_many_hang_nobody_waits_for_one_more),
         TEST(when_what_hung_has_ended_it_is_asked_again),
     };
