@@ -209,19 +209,34 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
     return req->found;
 }
 
+/* Who is signed in does not wait for a database that is known not to answer, nor for long to find
+ * that out. */
+static apr_status_t load_member(const dth_site_t *site, const dt_call_t *call,
+                                const dt_session_t *session, const char **record)
+{
+    const dt_memory_t *memory = site->login.bind.memory;
+    apr_interval_time_t patience = RENEWING;
+    dt_call_t brief = *call;
+
+    if (!dth_revoked_is_followed(site)) {
+        return APR_ECONNREFUSED;
+    }
+    brief.patience = &patience;
+    return memory->load_member(memory->plug.self, &brief, site->app.corp_id, session->user_id.data,
+                               record);
+}
+
 /* The member record may have changed since the session was last renewed: then somebody has left the
  * new one in the database. A session does not end because that does not answer. */
 static void refresh(const dth_site_t *site, const dt_call_t *call, dt_session_t *session)
 {
-    const dt_memory_t *memory = site->login.bind.memory;
     const char *record = NULL;
     dt_member_t member;
 
     if (!dth_revoked_is_stale(site, session)) {
         return;
     }
-    if (memory->load_member(memory->plug.self, call, site->app.corp_id, session->user_id.data,
-                            &record) != APR_SUCCESS) {
+    if (load_member(site, call, session, &record) != APR_SUCCESS) {
         dth_watch_stale(site, session);
     }
     else if (record != NULL && dt_member_read(call->pool, record, &member) == APR_SUCCESS) {

@@ -78,7 +78,7 @@ static dth_feed_t *find_feed(const dth_revoked_t *revoked, apr_pool_t *pool, con
 }
 
 /* Sites that share a database share its source; the one in the greatest hurry counts. */
-static bool add_source(dth_revoked_t *revoked, apr_pool_t *pool, const dth_site_t *site)
+static bool add_source(dth_revoked_t *revoked, apr_pool_t *pool, dth_site_t *site)
 {
     const apr_interval_time_t poll = site->conf->revocation_poll.time;
     dth_feed_t *feed = find_feed(revoked, pool, site);
@@ -86,6 +86,7 @@ static bool add_source(dth_revoked_t *revoked, apr_pool_t *pool, const dth_site_
     if (feed == NULL) {
         return false;
     }
+    site->feed = feed;
     for (int i = 0; i < revoked->sources->nelts; i++) {
         dth_source_t *source = &APR_ARRAY_IDX(revoked->sources, i, dth_source_t);
 

@@ -57,6 +57,12 @@ typedef struct dth_followed_t {
 /** Database number i, from 0; false when there are fewer. Any thread. */
 bool dth_revoked_followed(const dth_revoked_t *revoked, int i, dth_followed_t *followed);
 
+/**
+ * Whether the site's database answers, as far as that is known without asking it: it was read a
+ * moment ago. Any thread.
+ */
+bool dth_revoked_is_followed(const dth_site_t *site);
+
 /** The longest life of any session, by whatever clock. */
 apr_interval_time_t dth_revoked_longest(const dth_site_t *site);
 

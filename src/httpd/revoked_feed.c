@@ -154,6 +154,14 @@ bool dth_revoked_followed(const dth_revoked_t *revoked, int i, dth_followed_t *f
     return true;
 }
 
+bool dth_revoked_is_followed(const dth_site_t *site)
+{
+    const apr_interval_time_t poll = site->conf->revocation_poll.time;
+    const dth_feed_t *feed = site->feed;
+
+    return !feed->failed && apr_time_now() - feed->read_at <= 2 * poll + SOON;
+}
+
 static void tell_if_late(const dth_revoked_t *revoked, const dth_source_t *source)
 {
     dth_feed_t *feed = source->feed;

@@ -27,6 +27,7 @@ typedef struct dth_cookies_t {
 } dth_cookies_t;
 
 struct dth_revoked_t;
+struct dth_feed_t;
 struct dth_socache_t;
 struct dth_counters_t;
 
@@ -55,10 +56,12 @@ typedef struct dth_site_t {
     const dt_subscription_t *events; /* NULL: none, and no endpoint for them */
     const dt_watch_t *watch;
     struct dth_revoked_t *revoked;
+    struct dth_feed_t *feed;          /* of it: how far this database has been read */
     dt_revoke_t *revocations;         /* the table of it */
     dt_subject_t corp;                /* as that table knows it */
     bool user_is_account;             /* REMOTE_USER is the account's key */
     const char *path;                 /* DingTalkPath */
+    apr_interval_time_t patience;     /* of one request with databases and directories, in all */
     const dth_export_name_t *exports; /* of DingTalkAttributes, up to a NULL attribute */
     dt_origin_t origin;               /* DingTalkPublicURL; text is NULL when the request decides */
     const char *login_origin;         /* of DingTalk's page, which a form of ours may end up at */

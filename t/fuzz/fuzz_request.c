@@ -104,6 +104,11 @@ bool dth_revoked_is_stale(const dth_site_t *site, const dt_session_t *session)
     abort();
 }
 
+bool dth_revoked_is_followed(const dth_site_t *site)
+{
+    abort();
+}
+
 void dth_watch_recheck(const dth_site_t *site, const dt_session_t *session)
 {
     abort();
