@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A crowd that signs in while a part hangs, or asks for codes; who is signed in works on."""
 
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -9,6 +9,7 @@ from lib.binding import (  # noqa: F401  (fixtures)
     NO_LIMITS, POSTGRES, bound_site, store, stores, to_bind_page, with_codes)
 from lib.browser import Client
 from lib.crowd import Crowd
+from lib.events import LEAVE
 from lib.faulty import Faulty
 from lib.hanging import BUSY, Worker, as_bytes, callbacks
 from lib.load import Load
@@ -70,6 +71,45 @@ def test_while_a_crowd_hangs_in_the_database_who_is_signed_in_works(
             store.account(userid)
             store.bind(sim.who(userid), userid, sim.corp_id)
         nobody_comes_in(httpd, sim, way)
+
+
+def sign_outs(httpd, sim, count):
+    """Requests of so many browsers whose sessions are to end."""
+    browsers = [Client(httpd, sim) for _ in range(count)]
+    assert {browser.sign_in("lisi").status for browser in browsers} == {200}
+    return [as_bytes(browser, "POST", "/dingtalk/logout", "Content-Length: 0",
+                     f"Origin: {browser.origin}") for browser in browsers]
+
+
+def pushes(httpd, sim, count):
+    """Requests of DingTalk's: so many events, each of somebody who has left."""
+    sim.subscribe(httpd)
+    stranger = Client(httpd, sim)
+    made = [sim.push(LEAVE, f"leaver{number}", dry=True) for number in range(count)]
+    return [as_bytes(stranger, "POST", f"{urlsplit(push['url']).path}?{push['query']}",
+                     f"Content-Length: {len(push['body'])}", "Content-Type: application/json",
+                     body=push["body"].encode()) for push in made]
+
+
+@pytest.mark.parametrize("store", [POSTGRES], indirect=True)
+@each_mpm
+@pytest.mark.parametrize("requests,statuses", [(sign_outs, {200}), (pushes, {503})],
+                         ids=["sign-outs", "pushes"])
+def test_while_sign_outs_or_pushes_hang_in_the_database_who_is_signed_in_works(
+        bound_site, sim, store, mpm, requests, statuses):  # noqa: F811
+    told = sim.subscription()
+    with Faulty(store.database.port) as way:
+        lines = store.lines(patient=False).replace(str(store.database.port), str(way.port))
+        httpd = bound_site(lines, MPMS[mpm], "ListenBacklog 2000",
+                           DingTalkEventToken=told["token"], DingTalkEventAESKey=told["aes_key"],
+                           options={"fresh": True, "mpm": mpm})
+        for userid in ("zhangsan", "lisi"):
+            store.account(userid)
+            store.bind(sim.who(userid), userid, sim.corp_id)
+        crowd = requests(httpd, sim, CROWD)
+        assert set(comes(httpd, sim, crowd, lambda: way.turn("silent"))) == statuses
+        way.turn("good")
+        within(SOON, lambda: signs_in(httpd, sim))
 
 
 @pytest.fixture(scope="module")

@@ -40,6 +40,13 @@ int dth_ep_event(request_rec *r, dth_req_t *req);
  * says so; nothing has been spent, and the same request may come again.
  */
 bool dth_ep_enter(const dth_req_t *req, int *place, dt_result_t *result);
+
+/**
+ * The same before what is done in any case, as far as it can be: where there is no room, databases
+ * are not asked any more. dth_ep_leave must follow.
+ */
+int dth_ep_enter_anyway(dth_req_t *req);
+
 void dth_ep_leave(const dth_req_t *req, int place);
 
 /** Let a person in who has just signed in: the session cookie, and a line in the log. */

@@ -73,11 +73,14 @@ static void count_event(dth_counters_t *counters, const dt_event_t *event, dt_ar
 }
 
 /* False when DingTalk must send it again. */
-static bool take_event(request_rec *r, const dth_site_t *site, const dt_call_t *call,
+static bool take_event(request_rec *r, dth_req_t *req, const dt_call_t *call,
                        const dt_event_t *event, dt_slice_t text)
 {
+    const dth_site_t *site = req->site;
+    const int place = dth_ep_enter_anyway(req);
     const dt_arrived_t arrived = dt_watch_arrive(site->watch, call, event, text);
 
+    dth_ep_leave(req, place);
     log_event(r, event, arrived, arrived == DT_ARRIVED_UNKEPT ? dth_page_id(r) : NULL);
     count_event(site->counters, event, arrived);
     if (arrived == DT_ARRIVED) {
@@ -109,7 +112,7 @@ int dth_ep_event(request_rec *r, dth_req_t *req)
     if (dt_event_read(&call, text, &event) != APR_SUCCESS) {
         return refuse(r, req, HTTP_BAD_REQUEST, "its message cannot be read");
     }
-    if (!dt_event_is_check(&event) && !take_event(r, site, &call, &event, text)) {
+    if (!dt_event_is_check(&event) && !take_event(r, req, &call, &event, text)) {
         return answer_later(r, req);
     }
     if (dt_push_answer(site->events, &call, owner, &json) != APR_SUCCESS) {

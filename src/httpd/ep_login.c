@@ -16,6 +16,7 @@
 #include <apr_strings.h>
 
 #define WRONG_CODES 30 /* that DingTalk may refuse of one address in a minute */
+#define NO_PLACE (-1)  /* where others wait */
 
 int dth_ep_login(request_rec *r, dth_req_t *req)
 {
@@ -82,9 +83,22 @@ bool dth_ep_enter(const dth_req_t *req, int *place, dt_result_t *result)
     return false;
 }
 
+int dth_ep_enter_anyway(dth_req_t *req)
+{
+    int place;
+
+    if (dt_turnstile_enter(req->site->turnstile, &place)) {
+        return place;
+    }
+    req->patience = 0;
+    return NO_PLACE;
+}
+
 void dth_ep_leave(const dth_req_t *req, int place)
 {
-    dt_turnstile_leave(req->site->turnstile, place);
+    if (place != NO_PLACE) {
+        dt_turnstile_leave(req->site->turnstile, place);
+    }
 }
 
 /* A page of the callback: a live session may go on, others may start again. */

@@ -160,6 +160,7 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
     dt_tickets_t tickets;
     dt_way_t way;
     bool all;
+    int place;
 
     if (read_all(r, &all) != OK) {
         return AP_FILTER_ERROR;
@@ -167,12 +168,14 @@ int dth_ep_logout(request_rec *r, dth_req_t *req)
     if (!is_wanted(r) || (all && !is_same_origin(r, req))) {
         return ask_first(r, req, return_to);
     }
+    place = dth_ep_enter_anyway(req);
     if (all) {
         ended = end_everywhere(r, req, &call);
     }
     if (end_sessions(r, req, &call) != APR_SUCCESS) {
         ended = DT_WHY_SIGNED_OUT_HERE;
     }
+    dth_ep_leave(req, place);
     dth_cookie_clear_session(r, req);
     dth_request_tickets(r, req, &tickets);
     dt_login_sign_out(&req->site->login, &call, &tickets, &way);

@@ -386,7 +386,7 @@ static apr_status_t run(dt_db_t *db, const dt_call_t *call, dt_db_work_t *work, 
         return APR_ECONNREFUSED;
     }
     if (dt_patience(call, 1) == 0) {
-        *trouble = "a request has waited for as long as one may";
+        *trouble = "a request may not wait any more";
         return APR_TIMEUP;
     }
     rv = acquire(db, call, &conn);
