@@ -110,12 +110,15 @@ static void await_word(server_t *s)
 
 static void serve(server_t *s, int fd)
 {
+    bool is_over;
+
     while (read_request(s, fd)) {
         apr_thread_mutex_lock(s->lock);
         s->requests++;
+        is_over = s->answers && s->requests > s->answers;
         apr_thread_cond_broadcast(s->changed);
         apr_thread_mutex_unlock(s->lock);
-        if (s->answers && s->requests > s->answers) {
+        if (is_over) {
             return;
         }
         if (s->silent) {
@@ -196,6 +199,26 @@ static inline void server_await_request(server_t *s)
         apr_thread_cond_wait(s->changed, s->lock);
     }
     apr_thread_mutex_unlock(s->lock);
+}
+
+static inline int server_saw(server_t *s, const int *count)
+{
+    int seen;
+
+    apr_thread_mutex_lock(s->lock);
+    seen = *count;
+    apr_thread_mutex_unlock(s->lock);
+    return seen;
+}
+
+static inline int server_connections(server_t *s)
+{
+    return server_saw(s, &s->connections);
+}
+
+static inline int server_requests(server_t *s)
+{
+    return server_saw(s, &s->requests);
 }
 
 /* A silent server answers from now on. */

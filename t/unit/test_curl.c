@@ -142,7 +142,7 @@ static void a_redirect_is_a_reply_like_any_other(void **state)
     client_start(f);
     response = assert_get(f, APR_SUCCESS);
     assert_int_equal(response.status, 302);
-    assert_int_equal(f->server.requests, 1);
+    assert_int_equal(server_requests(&f->server), 1);
 }
 
 /* --- connections --- */
@@ -155,8 +155,8 @@ static void a_connection_is_used_again(void **state)
     client_start(f);
     assert_get(f, APR_SUCCESS);
     assert_get(f, APR_SUCCESS);
-    assert_int_equal(f->server.requests, 2);
-    assert_int_equal(f->server.connections, 1);
+    assert_int_equal(server_requests(&f->server), 2);
+    assert_int_equal(server_connections(&f->server), 1);
 }
 
 static void a_connection_the_server_closed_is_made_anew(void **state)
@@ -168,7 +168,7 @@ static void a_connection_the_server_closed_is_made_anew(void **state)
     client_start(f);
     assert_get(f, APR_SUCCESS);
     assert_get(f, APR_SUCCESS);
-    assert_int_equal(f->server.connections, 2);
+    assert_int_equal(server_connections(&f->server), 2);
 }
 
 static void a_port_that_sends_once_never_sends_again(void **state)
@@ -185,8 +185,8 @@ static void a_port_that_sends_once_never_sends_again(void **state)
     assert_int_equal(perform(f, &request, &response), APR_SUCCESS);
     assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     assert_false(response.unsent);
-    assert_int_equal(f->server.connections, 2);
-    assert_int_equal(f->server.requests, 2);
+    assert_int_equal(server_connections(&f->server), 2);
+    assert_int_equal(server_requests(&f->server), 2);
 }
 
 static void a_connection_is_not_inherited_by_other_programs(void **state)
@@ -338,7 +338,7 @@ static void calls_in_parallel_have_a_connection_each(void **state)
     for (int i = 0; i < 8; i++) {
         assert_int_equal(callers[i].rv, APR_SUCCESS);
     }
-    assert_int_equal(f->server.requests, 8);
+    assert_int_equal(server_requests(&f->server), 8);
 }
 
 /* --- life --- */

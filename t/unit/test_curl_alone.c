@@ -41,7 +41,7 @@ static void after_as_many_failures_as_connections_calls_are_refused_at_once(void
     assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     assert_string_equal(response.trouble, refused);
     assert_true(response.unsent);
-    assert_int_equal(f->server.connections, 0);
+    assert_int_equal(server_connections(&f->server), 0);
 }
 
 static void one_connection_bears_five_failures(void **state)
@@ -93,9 +93,7 @@ static void broken_replies_are_no_silence(void **state)
     for (int i = 0; i < 3 * DT_CURL_FAILURES; i++) {
         assert_get(f, APR_ECONNREFUSED);
     }
-    apr_thread_mutex_lock(f->server.lock);
-    assert_int_equal(f->server.connections, 3 * DT_CURL_FAILURES);
-    apr_thread_mutex_unlock(f->server.lock);
+    assert_int_equal(server_connections(&f->server), 3 * DT_CURL_FAILURES);
 }
 
 static void after_the_pause_one_call_is_let_through_and_its_reply_ends_it(void **state)

@@ -137,7 +137,7 @@ static void a_connection_that_failed_is_not_used_again(void **state)
     for (int i = 0; i < 3; i++) {
         assert_get(f, APR_ENOSPC);
     }
-    assert_int_equal(f->server.connections, 3);
+    assert_int_equal(server_connections(&f->server), 3);
 }
 
 /* --- giving up --- */
@@ -204,7 +204,7 @@ static void other_protocols_are_refused(void **state)
 
         assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     }
-    assert_int_equal(f->server.connections, 0);
+    assert_int_equal(server_connections(&f->server), 0);
 }
 
 static void loopback_never_goes_through_a_proxy(void **state)
@@ -263,8 +263,8 @@ static void a_self_signed_certificate_is_refused_before_anything_is_sent(void **
     assert_int_equal(perform(f, &request, &response), APR_ECONNREFUSED);
     assert_string_equal(response.trouble, "the certificate is not valid");
     assert_true(response.unsent);
-    assert_int_equal(f->server.connections, 1);
-    assert_int_equal(f->server.requests, 0);
+    assert_int_equal(server_connections(&f->server), 1);
+    assert_int_equal(server_requests(&f->server), 0);
 }
 
 static void https_does_not_fall_back_to_plain_text(void **state)
@@ -280,7 +280,7 @@ static void https_does_not_fall_back_to_plain_text(void **state)
     client_start(f);
     assert_int_not_equal(perform(f, &request, &response), APR_SUCCESS);
     assert_true(response.unsent);
-    assert_int_equal(f->server.requests, 0);
+    assert_int_equal(server_requests(&f->server), 0);
 }
 
 static void a_tunnel_that_breaks_before_tls_sent_nothing(void **state)
