@@ -9,6 +9,7 @@
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define LONGEST apr_time_from_sec(8 * 3600)
 
@@ -42,6 +43,24 @@ static inline int world_tear_down(void **state)
     free(world->memory);
     pool_gone(world->pool);
     return 0;
+}
+
+/* The head and at least six digits: under valgrind snprintf() would be most of a test of many. */
+static inline dt_slice_t numbered(char id[32], const char *head, int n)
+{
+    size_t len = strlen(head);
+    int digits = 6;
+
+    memcpy(id, head, len);
+    for (int rest = n / 1000000; rest > 0; rest /= 10) {
+        digits++;
+    }
+    len += (size_t)digits;
+    id[len] = '\0';
+    for (; digits > 0; digits--, n /= 10) {
+        id[--len] = (char)('0' + n % 10);
+    }
+    return dt_slice(id);
 }
 
 #define WITH_WORLD(test) cmocka_unit_test_setup_teardown(test, world_set_up, world_tear_down)

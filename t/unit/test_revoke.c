@@ -38,16 +38,14 @@ static dt_subject_t person_number(const world_t *world, int n)
 {
     char id[32];
 
-    (void)snprintf(id, sizeof(id), "AbCdEfGhIjKlMn%06d", n);
-    return person(world, id);
+    return dt_subject_person(world->table, world->corp, numbered(id, "AbCdEfGhIjKlMn", n));
 }
 
 static dt_session_t session_number(char id[32], int n, apr_time_t began)
 {
     dt_session_t session = begun(began);
 
-    (void)snprintf(id, 32, "AbCdEfGhIjKlMn%06d", n);
-    session.user_id = dt_slice(id);
+    session.user_id = numbered(id, "AbCdEfGhIjKlMn", n);
     return session;
 }
 

@@ -44,8 +44,7 @@ static bool is_dead(const world_t *world, int n, apr_time_t began)
     dt_session_t session = {.id = "fifteen letters", .began = began};
     char id[32];
 
-    (void)snprintf(id, sizeof(id), "person%06d", n);
-    session.user_id = dt_slice(id);
+    session.user_id = numbered(id, "person", n);
     return dt_revoke_is_dead(world->table, world->corp, &session, dt_slice(NULL));
 }
 
@@ -53,8 +52,7 @@ static dt_subject_t person(const world_t *world, int n)
 {
     char id[32];
 
-    (void)snprintf(id, sizeof(id), "person%06d", n);
-    return dt_subject_person(world->table, world->corp, dt_slice(id));
+    return dt_subject_person(world->table, world->corp, numbered(id, "person", n));
 }
 
 /* Who is revoked before it is asked is dead; who never is, and who signs in later, is alive. */
