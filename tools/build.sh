@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Configures the sources into a build folder and runs make there.
+# Configures the sources into a build folder and runs make there: all, or what DT_GOALS says.
 #
 # usage: tools/build.sh FOLDER [CONFIGURE-OPTION…]
 #
@@ -34,4 +34,5 @@ if [ ! -f config.status ] || [ "${said%% *}" != "$top" ] ||
     "$top/configure" -q "$@" >configure.out 2>&1 || { cat configure.out >&2; exit 1; }
     printf '%s\n' "$options" >.options
 fi
-exec make -s -j"$(nproc)" all
+# shellcheck disable=SC2086  # words
+exec make -s -j"$(nproc)" ${DT_GOALS:-all}
