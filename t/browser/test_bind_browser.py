@@ -9,7 +9,8 @@ from lib import site as sites
 from lib.binding import (  # noqa: F401  (fixtures)
     bound_site, store, stores, with_codes, wrong)
 from lib.chromium import (  # noqa: F401  (fixture)
-    By, Keys, at, chromium, cookies, focused, scan, scheme, size, text, wait, without_script)
+    By, Keys, at, chromium, chromiums, cookies, focused, scan, scheme, size, text, wait,
+    without_script)
 
 PHONE = "13800138000"
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}

@@ -8,7 +8,7 @@ import pytest
 
 from lib import site as sites
 from lib.chromium import (  # noqa: F401  (fixture)
-    By, at, chromium, cookies, scan, shows, text, wait)
+    By, at, chromium, chromiums, cookies, scan, shows, text, wait)
 
 
 @pytest.fixture

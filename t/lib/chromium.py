@@ -33,25 +33,68 @@ def start_chromium(language, folder):
     return webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
 
 
-@pytest.fixture
-def chromium(tmp_path):
-    """chromium(language) starts one; all end with the test, and a picture is left behind."""
-    running = []
+def forget(driver):
+    """As if it had just been started: a new tab, and neither cookies nor pages of before."""
+    old = driver.window_handles
+    driver.switch_to.new_window("tab")
+    new = driver.current_window_handle
+    for handle in old:
+        driver.switch_to.window(handle)
+        driver.close()
+    driver.switch_to.window(new)
+    driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+    driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    driver.get_log("browser")
 
-    def start(language="zh-CN"):
+
+class Chromiums:
+    """Those of a test file: a start costs two seconds of a processor."""
+
+    def __init__(self):
+        self.idle = {}     # language: drivers
+        self.folders = {}  # driver: its profile
+
+    def take(self, language):
+        """One that remembers nothing."""
+        idle = self.idle.setdefault(language, [])
+        if idle:
+            driver = idle.pop()
+            forget(driver)
+            return driver
         folder = tempfile.mkdtemp(prefix="dt-chromium-")
         driver = start_chromium(language, folder)
         driver.set_page_load_timeout(20)
-        running.append((driver, folder))
+        self.folders[driver] = folder
         return driver
 
-    yield start
-    for number, (driver, folder) in enumerate(running):
-        try:
-            driver.save_screenshot(str(tmp_path / f"last-{number}.png"))
-        finally:
+    def end(self):
+        """End all."""
+        for driver, folder in self.folders.items():
             driver.quit()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def chromiums():
+    """All of this test file."""
+    chromiums = Chromiums()
+    yield chromiums
+    chromiums.end()
+
+
+@pytest.fixture
+def chromium(chromiums, tmp_path):
+    """chromium(language) gives one that is as new; of all a picture is left behind."""
+    running = []
+
+    def start(language="zh-CN"):
+        running.append((language, chromiums.take(language)))
+        return running[-1][1]
+
+    yield start
+    for number, (language, driver) in enumerate(running):
+        driver.save_screenshot(str(tmp_path / f"last-{number}.png"))
+        chromiums.idle[language].append(driver)
 
 
 def wait(driver, condition, seconds=30):
