@@ -101,6 +101,11 @@ typedef struct dt_store_t {
                          apr_time_t expiry, dt_slice_t *token);
     /** Forget token; one that is not there is no error. */
     apr_status_t (*drop)(void *self, const dt_call_t *call, dt_slice_t token);
+    /**
+     * A random number that names a store whose tokens are the sessions themselves: what one was
+     * loaded to for a host, it always is, and need not be loaded again. 0: each load asks anew.
+     */
+    apr_uint64_t serial;
 } dt_store_t;
 
 /* --- accounts: the administrator's attribute store --- */

@@ -168,6 +168,11 @@ apr_status_t dt_keyring_create(apr_pool_t *pool, const dt_slice_t *texts, int co
     return APR_SUCCESS;
 }
 
+apr_uint64_t dt_keyring_serial(const dt_keyring_t *keyring)
+{
+    return keyring->serial;
+}
+
 /*
  * Room for a token of size bytes before base64url, right behind the host: so the additional data
  * is one piece, and feeding it one call, which OpenSSL 3 makes expensive.

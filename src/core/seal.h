@@ -46,6 +46,9 @@ typedef struct dt_keyring_t dt_keyring_t;
 apr_status_t dt_keyring_create(apr_pool_t *pool, const dt_slice_t *texts, int count,
                                dt_slice_t owner, dt_keyring_t **keyring);
 
+/** A random number that names the keyring: its address may be another's before. Any thread. */
+apr_uint64_t dt_keyring_serial(const dt_keyring_t *keyring);
+
 /**
  * Seal plain for purpose and the call's host.
  * @param token base64url text in call->pool, NUL-terminated

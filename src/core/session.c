@@ -3,6 +3,7 @@
 #include "core/session.h"
 
 #include "core/bytes.h"
+#include "core/opened.h"
 #include "core/record.h"
 
 #include <string.h>
@@ -71,18 +72,20 @@ void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetime
     *idle = lifetimes->idle > 0 ? left(session->seen, lifetimes->idle, now) : -1;
 }
 
-apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
-                             dt_session_t *session)
+bool dt_session_recall(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
+                       dt_session_t *session)
 {
-    dt_slice_t record;
+    return store->serial != 0 && call->opened &&
+           dt_opened_recall_session(call->opened, store->serial, dt_slice(call->host), token,
+                                    call->pool, session);
+}
+
+static apr_status_t read_record(dt_slice_t record, dt_session_t *session)
+{
     dt_slice_t user;
     dt_reader_t r;
     unsigned version;
-    apr_status_t rv = store->load(store->plug.self, call, token, &record);
 
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
     dt_reader_init(&r, record);
     version = dt_read_u8(&r);
     dt_read_bytes(&r, session->id, DT_SESSION_ID);
@@ -101,6 +104,28 @@ apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_
         return APR_NOTFOUND;
     }
     return APR_SUCCESS;
+}
+
+apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
+                             dt_session_t *session)
+{
+    const bool recalled = store->serial != 0 && call->opened;
+    dt_call_t mine = *call;
+    dt_slice_t record;
+    apr_status_t rv;
+
+    if (recalled) {
+        mine.opened = NULL; /* the token need not be remembered twice */
+    }
+    rv = store->load(store->plug.self, &mine, token, &record);
+    if (rv == APR_SUCCESS) {
+        rv = read_record(record, session);
+    }
+    if (rv == APR_SUCCESS && recalled) {
+        dt_opened_remember_session(call->opened, store->serial, dt_slice(call->host), token, record,
+                                   session);
+    }
+    return rv;
 }
 
 static bool has_nul(dt_slice_t text)

@@ -62,8 +62,16 @@ void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetime
                      apr_interval_time_t *absolute, apr_interval_time_t *idle);
 
 /**
- * Read the session behind token. Does not judge its age. The hot path: one call of the store, no
- * other allocation.
+ * The session that this connection (call->opened) has last loaded, if it is token's, for the same
+ * host, and the store's serial says that it is so always. Does not judge its age. The hot path: one
+ * allocation. Asks for no call->scratch.
+ */
+bool dt_session_recall(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
+                       dt_session_t *session);
+
+/**
+ * Read the session behind token; what can be recalled of it is remembered. Does not judge its age.
+ * One call of the store, no other allocation.
  * @return APR_SUCCESS; APR_NOTFOUND when there is none; anything else: the store could not find out
  */
 apr_status_t dt_session_load(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,

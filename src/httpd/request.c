@@ -102,15 +102,23 @@ static const char *audience(request_rec *r, const dth_site_t *site)
     return domain != NULL && is_in_domain(host, domain) ? domain : host;
 }
 
-dt_call_t dth_request_call(request_rec *r, dth_req_t *req)
+/* Without what only some calls need. */
+static inline dt_call_t bare_call(request_rec *r, dth_req_t *req)
 {
     return (dt_call_t){.pool = r->pool,
                        .now = r->request_time,
                        .host = audience(r, req->site),
-                       .scratch = dth_lifecycle_scratch(),
                        .address = r->useragent_ip,
                        .glue = r,
                        .patience = &req->patience};
+}
+
+dt_call_t dth_request_call(request_rec *r, dth_req_t *req)
+{
+    dt_call_t call = bare_call(r, req);
+
+    call.scratch = dth_lifecycle_scratch();
+    return call;
 }
 
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
@@ -175,6 +183,17 @@ static dt_opened_t *opened_by(conn_rec *c)
     return opened;
 }
 
+/* Most requests of a connection have the session that the one before them had. */
+static apr_status_t load_session(const dt_store_t *store, dt_call_t *call, dt_slice_t token,
+                                 dt_session_t *session)
+{
+    if (dt_session_recall(store, call, token, session)) {
+        return APR_SUCCESS;
+    }
+    call->scratch = dth_lifecycle_scratch();
+    return dt_session_load(store, call, token, session);
+}
+
 dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
 {
     const dt_login_t *login = &req->site->login;
@@ -188,10 +207,10 @@ dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
     if (req->token_count == 0) {
         return DTH_NONE;
     }
-    call = dth_request_call(initial, req); /* in the pool where the session is kept */
+    call = bare_call(initial, req); /* in the pool where the session is kept */
     call.opened = opened_by(r->connection);
     for (int i = 0; i < req->token_count; i++) {
-        apr_status_t rv = dt_session_load(login->admit.store, &call, req->tokens[i], &req->session);
+        apr_status_t rv = load_session(login->admit.store, &call, req->tokens[i], &req->session);
         dt_age_t age = rv != APR_SUCCESS
                            ? DT_AGE_DEAD
                            : dt_session_age(&req->session, &login->admit.lifetimes, call.now);

@@ -37,7 +37,7 @@ const dt_store_t *dt_store_cookie_create(apr_pool_t *pool, const dt_keyring_t *k
 {
     store_cookie_t *store = apr_pcalloc(pool, sizeof(*store));
 
-    store->port = (dt_store_t){{"cookie", store, NULL}, load, save, drop};
+    store->port = (dt_store_t){{"cookie", store, NULL}, load, save, drop, dt_keyring_serial(keys)};
     store->keys = keys;
     return &store->port;
 }

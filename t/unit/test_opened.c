@@ -5,6 +5,7 @@
 #include "core/bytes.h"
 #include "core/opened.h"
 #include "core/seal.h"
+#include "core/session.h"
 
 enum { RING = 7, KIND = 1 };
 
@@ -131,6 +132,98 @@ static void contents_of_every_length_are_recalled_in_any_order(void **state)
     }
 }
 
+/* --- sessions --- */
+
+enum { STORE = 11 };
+
+/* A record with four texts, of which user and user id are the same. */
+static char record[] = "\1zhangsan\0UnIoN\0attributes";
+#define RECORD ((dt_slice_t){record, sizeof(record) - 1})
+
+static dt_session_t zhang(void)
+{
+    return (dt_session_t){.id = {1, 2, 3},
+                          .began = NOW,
+                          .seen = NOW + 1,
+                          .user = {record + 1, 8},
+                          .user_id = {record + 1, 8},
+                          .union_id = {record + 10, 5},
+                          .attributes = {record + 16, 10}};
+}
+
+static dt_opened_t *opened_with_session(apr_pool_t *pool)
+{
+    dt_opened_t *opened = dt_opened_create(pool);
+    const dt_session_t session = zhang();
+
+    dt_opened_remember_session(opened, STORE, HOST, TOKEN, RECORD, &session);
+    return opened;
+}
+
+static bool knows_session(const dt_opened_t *opened, apr_uint64_t store, dt_slice_t host,
+                          dt_slice_t token, apr_pool_t *pool)
+{
+    dt_session_t session;
+
+    return dt_opened_recall_session(opened, store, host, token, pool, &session);
+}
+
+static void assert_is_zhang(const dt_session_t *session)
+{
+    const unsigned char id[DT_SESSION_ID] = {1, 2, 3};
+
+    assert_memory_equal(session->id, id, DT_SESSION_ID);
+    assert_int_equal(session->began, NOW);
+    assert_int_equal(session->seen, NOW + 1);
+    assert_string_equal(session->user.data, "zhangsan");
+    assert_int_equal(session->user.len, 8);
+    assert_ptr_equal(session->user_id.data, session->user.data);
+    assert_string_equal(session->union_id.data, "UnIoN");
+    assert_true(dt_slice_equal(session->attributes, DT_SLICE("attributes")));
+}
+
+static void a_session_is_recalled_for_its_token_store_and_host_alone(void **state)
+{
+    const dt_opened_t *opened = opened_with_session(*state);
+    dt_session_t session;
+
+    assert_true(dt_opened_recall_session(opened, STORE, HOST, TOKEN, *state, &session));
+    assert_is_zhang(&session);
+    assert_false(knows_session(opened, STORE + 1, HOST, TOKEN, *state));
+    assert_false(knows_session(opened, STORE, DT_SLICE("intra.example.org"), TOKEN, *state));
+    assert_false(knows_session(opened, STORE, dt_slice(NULL), TOKEN, *state));
+    for (apr_size_t i = 0; i < TOKEN.len; i++) {
+        char *other = apr_pstrmemdup(*state, TOKEN.data, TOKEN.len);
+
+        other[i] ^= 1;
+        assert_false(knows_session(opened, STORE, HOST, (dt_slice_t){other, TOKEN.len}, *state));
+        assert_false(knows_session(opened, STORE, HOST, (dt_slice_t){TOKEN.data, i}, *state));
+    }
+    assert_false(knows_session(dt_opened_create(*state), STORE, HOST, TOKEN, *state));
+    assert_false(knows(opened, *state, TOKEN));
+}
+
+static void a_recalled_session_stays_when_another_is_remembered(void **state)
+{
+    dt_opened_t *opened = opened_with_session(*state);
+    dt_session_t session, lisi = zhang();
+    char other[sizeof(record)] = "\1lisi....\0LiSi.\0xxxxxxxxxx";
+
+    assert_true(dt_opened_recall_session(opened, STORE, HOST, TOKEN, *state, &session));
+    lisi.user = lisi.user_id = (dt_slice_t){other + 1, 8};
+    lisi.union_id.data = other + 10;
+    lisi.attributes.data = other + 16;
+    dt_opened_remember_session(opened, STORE, HOST, DT_SLICE("another token, of 28 bytes.."),
+                               (dt_slice_t){other, RECORD.len}, &lisi);
+    memset(other, 'x', sizeof(other)); /* what was read is no longer needed */
+    assert_is_zhang(&session);
+    assert_false(knows_session(opened, STORE, HOST, TOKEN, *state));
+    assert_true(dt_opened_recall_session(opened, STORE, HOST,
+                                         DT_SLICE("another token, of 28 bytes.."), *state,
+                                         &session));
+    assert_string_equal(session.user.data, "lisi....");
+}
+
 /* --- with a keyring: dt_open --- */
 
 static dt_call_t connected(const dt_call_t *call)
@@ -216,6 +309,8 @@ int main(void)
         WITH_POOL(only_the_last_token_of_a_kind_is_known),
         WITH_POOL(what_was_recalled_stays_when_another_token_is_opened),
         WITH_POOL(contents_of_every_length_are_recalled_in_any_order),
+        WITH_POOL(a_session_is_recalled_for_its_token_store_and_host_alone),
+        WITH_POOL(a_recalled_session_stays_when_another_is_remembered),
         WITH_CALL(a_token_opens_again_and_again_on_its_connection),
         WITH_CALL(a_known_token_opens_for_no_other_purpose_host_or_keyring),
         WITH_CALL(what_does_not_open_is_not_remembered),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of core/session: what is saved is loaded, and nothing else. */
 #include "core/bytes.h"
+#include "core/opened.h"
 #include "core/record.h"
 #include "core/session.h"
 
@@ -95,6 +96,21 @@ static apr_status_t save(shelf_t *shelf, const dt_lifetimes_t *lifetimes, const 
 static apr_status_t load(shelf_t *shelf, dt_session_t *session)
 {
     return dt_session_load(&shelf->port, &shelf->call, DT_SLICE("token"), session);
+}
+
+static void a_store_that_can_forget_is_asked_every_time(void **state)
+{
+    shelf_t *shelf = *state;
+    dt_session_t saved = zhang(), loaded;
+
+    assert_int_equal(save(shelf, &eight_only, &saved), APR_SUCCESS);
+    shelf->call.opened = dt_opened_create(shelf->call.pool);
+    assert_int_equal(load(shelf, &loaded), APR_SUCCESS);
+    assert_false(dt_session_recall(&shelf->port, &shelf->call, DT_SLICE("token"), &loaded));
+    shelf->port.serial = 1;
+    assert_int_equal(load(shelf, &loaded), APR_SUCCESS);
+    assert_true(dt_session_recall(&shelf->port, &shelf->call, DT_SLICE("token"), &loaded));
+    assert_string_equal(loaded.user.data, "zhangsan");
 }
 
 static void what_is_saved_is_loaded(void **state)
@@ -391,6 +407,7 @@ static void malformed_attributes_end_the_walk(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        SHELF_TEST(a_store_that_can_forget_is_asked_every_time),
         SHELF_TEST(what_is_saved_is_loaded),
         SHELF_TEST(a_record_has_the_bytes_that_the_sources_say),
         SHELF_TEST(a_session_of_2039_and_of_2500_is_as_good_as_any),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of provider/store_cookie: the token alone carries a session, within what a cookie holds. */
 #include "core/bytes.h"
+#include "core/opened.h"
 #include "core/session.h"
 #include "provider/store_cookie.h"
 
@@ -189,6 +190,66 @@ static void a_session_goes_through_the_cookie_and_comes_back(void **state)
     assert_int_equal(dt_session_age(&loaded, &lifetimes, NOW), DT_AGE_FRESH);
 }
 
+static dt_slice_t save_session(const site_t *site, const char *user)
+{
+    const dt_lifetimes_t lifetimes = {apr_time_from_sec(28800), 0};
+    const dt_session_t session = {.began = NOW, .seen = NOW, .user = dt_slice(user)};
+    dt_slice_t token = {NULL, 0};
+
+    assert_int_equal(dt_session_save(site->store, &site->call, &lifetimes, (dt_slice_t){0},
+                                     &session, &token),
+                     APR_SUCCESS);
+    return token;
+}
+
+static bool recalls(const site_t *site, dt_slice_t token, const char *user)
+{
+    dt_session_t session;
+    const bool known = dt_session_recall(site->store, &site->call, token, &session);
+
+    if (known) {
+        assert_string_equal(session.user.data, user);
+    }
+    return known;
+}
+
+static void a_connection_recalls_the_session_it_has_loaded_last(void **state)
+{
+    site_t *site = *state, other = *site;
+    dt_slice_t zhang = save_session(site, "zhangsan"), li = save_session(site, "lisi");
+    dt_keyring_t *keys;
+    dt_session_t loaded;
+
+    assert_int_equal(dt_keyring_create(site->call.pool, &KEY, 1, DT_SLICE("owner"), &keys),
+                     APR_SUCCESS);
+    assert_int_equal(dt_session_load(site->store, &site->call, zhang, &loaded), APR_SUCCESS);
+    assert_false(recalls(site, zhang, NULL)); /* no connection: HTTP/2 */
+    site->call.opened = dt_opened_create(site->call.pool);
+    assert_false(recalls(site, zhang, NULL));
+    assert_int_equal(dt_session_load(site->store, &site->call, zhang, &loaded), APR_SUCCESS);
+    assert_true(recalls(site, zhang, "zhangsan"));
+    assert_false(recalls(site, li, NULL));
+    assert_int_equal(dt_session_load(site->store, &site->call, li, &loaded), APR_SUCCESS);
+    assert_true(recalls(site, li, "lisi"));
+    assert_false(recalls(site, zhang, NULL));
+    other.call.opened = site->call.opened;
+    other.store = dt_store_cookie_create(site->call.pool, keys); /* of another site */
+    assert_false(recalls(&other, li, NULL));
+    site->call.host = "other.example.com";
+    assert_false(recalls(site, li, NULL));
+}
+
+static void what_is_no_session_is_not_recalled(void **state)
+{
+    site_t *site = *state;
+    dt_slice_t token = save(site, DT_SLICE("no session"));
+    dt_session_t loaded;
+
+    site->call.opened = dt_opened_create(site->call.pool);
+    assert_int_equal(dt_session_load(site->store, &site->call, token, &loaded), APR_NOTFOUND);
+    assert_false(recalls(site, token, NULL));
+}
+
 #define SITE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -203,6 +264,8 @@ int main(void)
         SITE_TEST(a_ticket_is_no_session),
         SITE_TEST(dropping_is_no_error_and_forgets_nothing),
         SITE_TEST(a_session_goes_through_the_cookie_and_comes_back),
+        SITE_TEST(a_connection_recalls_the_session_it_has_loaded_last),
+        SITE_TEST(what_is_no_session_is_not_recalled),
     };
 
     apr_initialize();
