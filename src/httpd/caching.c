@@ -7,10 +7,32 @@
 
 #include <http_protocol.h>
 
+/* Two letters tell Cache-Control and Expires from nearly all other headers. */
+static bool is_about_caching(const char *name)
+{
+    switch (name[0]) {
+    case 'C':
+    case 'c':
+        return (name[1] | 0x20) == 'a' && ap_cstr_casecmp(name, "Cache-Control") == 0;
+    case 'E':
+    case 'e':
+        return (name[1] | 0x20) == 'x' && ap_cstr_casecmp(name, "Expires") == 0;
+    default:
+        return false;
+    }
+}
+
 static bool says_something(const apr_table_t *headers)
 {
-    return !apr_is_empty_table(headers) && (apr_table_get(headers, "Cache-Control") != NULL ||
-                                            apr_table_get(headers, "Expires") != NULL);
+    const apr_array_header_t *all = apr_table_elts(headers);
+    const apr_table_entry_t *header = (const apr_table_entry_t *)all->elts;
+
+    for (const apr_table_entry_t *end = header + all->nelts; header < end; header++) {
+        if (is_about_caching(header->key)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool forbids_keeping(apr_pool_t *pool, const apr_table_t *headers)
