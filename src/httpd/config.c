@@ -247,13 +247,3 @@ const char *dth_config_defaults(apr_pool_t *p, dth_server_t *conf)
     }
     return NULL;
 }
-
-dth_server_t *dth_server_conf(const server_rec *s)
-{
-    return ap_get_module_config(s->module_config, &auth_dingtalk_module);
-}
-
-const dth_dir_t *dth_dir_conf(const request_rec *r)
-{
-    return ap_get_module_config(r->per_dir_config, &auth_dingtalk_module);
-}

@@ -154,7 +154,14 @@ extern const command_rec dth_directives[];
 const char *dth_config_defaults(apr_pool_t *p, dth_server_t *conf);
 
 /** The configuration of a server, or of the directory a request is in; never NULL. */
-dth_server_t *dth_server_conf(const server_rec *s);
-const dth_dir_t *dth_dir_conf(const request_rec *r);
+static inline dth_server_t *dth_server_conf(const server_rec *s)
+{
+    return ap_get_module_config(s->module_config, &auth_dingtalk_module);
+}
+
+static inline const dth_dir_t *dth_dir_conf(const request_rec *r)
+{
+    return ap_get_module_config(r->per_dir_config, &auth_dingtalk_module);
+}
 
 #endif

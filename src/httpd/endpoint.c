@@ -44,21 +44,20 @@ static const dth_endpoint_t endpoints[] = {
 
 static const dth_endpoint_t not_found = {.answer = answer_not_found};
 
-/* The endpoint at an address, or NULL when the address is not ours. */
-static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
+/* What is behind the site's path in an address, or NULL when the address is not ours. */
+static const char *behind_path(const dth_site_t *site, const char *uri)
 {
-    const char *name = uri, *path = site->path;
+    const char *path = site->path;
 
-    while (*path != '\0' && *name == *path) { /* mostly over at the second letter */
-        name++;
+    while (*path != '\0' && *uri == *path) { /* mostly over at the second letter */
+        uri++;
         path++;
     }
-    if (*path != '\0') {
-        return NULL;
-    }
-    if (*name != '\0' && *name != '/') {
-        return NULL;
-    }
+    return *path == '\0' && (*uri == '\0' || *uri == '/') ? uri : NULL;
+}
+
+static const dth_endpoint_t *find(const dth_site_t *site, const char *name)
+{
     for (apr_size_t i = 0; i < sizeof(endpoints) / sizeof(*endpoints); i++) {
         if (strcmp(name, endpoints[i].name) == 0 &&
             (endpoints[i].is_there == NULL || endpoints[i].is_there(site))) {
@@ -68,30 +67,26 @@ static const dth_endpoint_t *find(const dth_site_t *site, const char *uri)
     return &not_found;
 }
 
-/* Not by r->handler: SetHandler and AddHandler may have changed it. */
-static const dth_endpoint_t *claimed(request_rec *r, dth_req_t **req)
+/* A function of its own, as answer below: most requests are not ours, and have nothing set up. */
+__attribute__((noinline)) static int claim(request_rec *r, dth_req_t *req, const char *name)
 {
-    *req = dth_request(r);
-    return *req != NULL && (*req)->endpoint_of == r ? (*req)->endpoint : NULL;
+    req->endpoint = find(req->site, name);
+    req->endpoint_of = r;
+    r->handler = handler;
+    r->filename = apr_pstrdup(r->pool, r->uri); /* some modules look at it without asking */
+    return OK;
 }
 
 int dth_endpoint_claim(request_rec *r)
 {
     dth_req_t *req = dth_request(r);
-    const dth_endpoint_t *endpoint;
+    const char *name;
 
     if (req == NULL || r->uri == NULL || r->proxyreq == PROXYREQ_PROXY) {
         return DECLINED;
     }
-    endpoint = find(req->site, r->uri);
-    if (endpoint == NULL) {
-        return DECLINED;
-    }
-    req->endpoint = endpoint;
-    req->endpoint_of = r;
-    r->handler = handler;
-    r->filename = apr_pstrdup(r->pool, r->uri); /* some modules look at it without asking */
-    return OK;
+    name = behind_path(req->site, r->uri);
+    return name == NULL ? DECLINED : claim(r, req, name);
 }
 
 int dth_endpoint_not_in_storage(request_rec *r)
@@ -113,14 +108,10 @@ static bool allows(const char *allow, const char *method)
     return at != NULL && (at == allow || at[-1] == ' ') && (at[len] == '\0' || at[len] == ',');
 }
 
-int dth_endpoint_answer(request_rec *r)
+__attribute__((noinline)) static int answer(request_rec *r, dth_req_t *req)
 {
-    dth_req_t *req;
-    const dth_endpoint_t *endpoint = claimed(r, &req);
+    const dth_endpoint_t *endpoint = req->endpoint;
 
-    if (endpoint == NULL) {
-        return DECLINED;
-    }
     if (endpoint->allow != NULL && !allows(endpoint->allow, r->header_only ? "HEAD" : r->method)) {
         dt_result_t result = dt_result(DT_WHY_METHOD, NULL);
 
@@ -129,6 +120,14 @@ int dth_endpoint_answer(request_rec *r)
                                &(dth_offer_t){.go_on = "/"});
     }
     return endpoint->answer(r, req);
+}
+
+/* Not by r->handler: SetHandler and AddHandler may have changed it. */
+int dth_endpoint_answer(request_rec *r)
+{
+    dth_req_t *req = dth_request(r);
+
+    return req != NULL && req->endpoint_of == r ? answer(r, req) : DECLINED;
 }
 
 const char *dth_endpoint_return(request_rec *r)

@@ -56,20 +56,6 @@ int dth_request_begin(request_rec *r)
     return DECLINED;
 }
 
-request_rec *dth_request_initial(request_rec *r)
-{
-    /* What ap_is_initial_req looks at: this is asked for many times in a request. */
-    while (r->main != NULL || r->prev != NULL) {
-        r = r->main != NULL ? r->main : r->prev;
-    }
-    return r;
-}
-
-dth_req_t *dth_request(request_rec *r)
-{
-    return ap_get_module_config(dth_request_initial(r)->request_config, &auth_dingtalk_module);
-}
-
 /* In lower case; httpd has done that already for a name that came with the request. */
 static const char *lower_host(request_rec *r)
 {

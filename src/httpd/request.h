@@ -52,11 +52,21 @@ typedef struct dth_req_t {
  */
 int dth_request_begin(request_rec *r);
 
-/** The state of the initial request behind r; NULL when its server has no DingTalkClientID. */
-dth_req_t *dth_request(request_rec *r);
+/** The request that came from the network: r itself, or above a sub-request or redirect. Inline, as
+ * the next: this is asked for many times in a request. */
+static inline request_rec *dth_request_initial(request_rec *r)
+{
+    while (r->main != NULL || r->prev != NULL) { /* what ap_is_initial_req looks at */
+        r = r->main != NULL ? r->main : r->prev;
+    }
+    return r;
+}
 
-/** The request that came from the network: r itself, or above a sub-request or redirect. */
-request_rec *dth_request_initial(request_rec *r);
+/** The state of the initial request behind r; NULL when its server has no DingTalkClientID. */
+static inline dth_req_t *dth_request(request_rec *r)
+{
+    return ap_get_module_config(dth_request_initial(r)->request_config, &auth_dingtalk_module);
+}
 
 /** What the core wants to know of this call: pool, time, host, this thread's scratch. */
 dt_call_t dth_request_call(request_rec *r, dth_req_t *req);

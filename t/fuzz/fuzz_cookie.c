@@ -32,11 +32,6 @@ static const dth_site_t site = {.cookies = {{.session = "s",
  * keeps every function wants both. */
 module AP_MODULE_DECLARE_DATA auth_dingtalk_module;
 
-request_rec *dth_request_initial(request_rec *r)
-{
-    return r;
-}
-
 void dth_caching_note_cookie(request_rec *r)
 {
     (void)r;

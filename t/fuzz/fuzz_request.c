@@ -79,11 +79,6 @@ void ap_log_rerror_(const char *file, int line, int index, int level, apr_status
     abort();
 }
 
-dth_server_t *dth_server_conf(const server_rec *s)
-{
-    abort();
-}
-
 void dth_cookie_take(request_rec *r, dth_req_t *req)
 {
     abort();
