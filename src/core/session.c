@@ -215,20 +215,3 @@ dt_slice_t dt_attributes_pack(apr_pool_t *pool, const dt_attribute_t *attributes
     }
     return (dt_slice_t){(char *)buffer, w.len};
 }
-
-bool dt_attribute_next(dt_slice_t *cursor, dt_attribute_t *attribute)
-{
-    dt_reader_t r;
-
-    if (cursor->len == 0) {
-        return false;
-    }
-    dt_reader_init(&r, *cursor);
-    attribute->name = dt_read_text(&r);
-    attribute->value = dt_read_text(&r);
-    if (r.failed) {
-        return false;
-    }
-    *cursor = (dt_slice_t){(const char *)r.at, (apr_size_t)(r.end - r.at)};
-    return true;
-}

@@ -5,6 +5,7 @@
 
 #include "core/dt.h"
 #include "core/ports.h"
+#include "core/record.h"
 
 #define DT_SESSION_ID 16           /* random bytes */
 #define DT_SESSION_RECORD_MAX 2800 /* bytes of a record: its cookie stays below 4 KiB */
@@ -106,8 +107,23 @@ dt_slice_t dt_attributes_pack(apr_pool_t *pool, const dt_attribute_t *attributes
 
 /**
  * The next attribute: start with *cursor = session->attributes, until it returns false.
- * A malformed rest ends the walk.
+ * A malformed rest ends the walk. Inline, as reading is: record.h.
  */
-bool dt_attribute_next(dt_slice_t *cursor, dt_attribute_t *attribute);
+static inline bool dt_attribute_next(dt_slice_t *cursor, dt_attribute_t *attribute)
+{
+    dt_reader_t r;
+
+    if (cursor->len == 0) {
+        return false;
+    }
+    dt_reader_init(&r, *cursor);
+    attribute->name = dt_read_text(&r);
+    attribute->value = dt_read_text(&r);
+    if (r.failed) {
+        return false;
+    }
+    *cursor = (dt_slice_t){(const char *)r.at, (apr_size_t)(r.end - r.at)};
+    return true;
+}
 
 #endif
