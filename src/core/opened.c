@@ -36,23 +36,35 @@ dt_opened_t *dt_opened_create(apr_pool_t *pool)
 /* As many bytes as one instruction compares on most machines. */
 typedef apr_uint64_t block_t __attribute__((vector_size(16)));
 
-/* Like CRYPTO_memcmp, but a block at a time: a token is longer than a digest, and compared with
- * every request. */
-static bool same(const char *a, const char *b, apr_size_t len)
+static inline block_t difference(const char *a, const char *b)
 {
-    block_t differences = {0};
-    unsigned char rest = 0;
     block_t x, y;
 
-    for (; len >= sizeof(x); a += sizeof(x), b += sizeof(y), len -= sizeof(x)) {
-        memcpy(&x, a, sizeof(x));
-        memcpy(&y, b, sizeof(y));
-        differences |= x ^ y;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return x ^ y;
+}
+
+/* Like CRYPTO_memcmp, but a block at a time: a token is longer than a digest, and compared with
+ * every request. The last block is whole, if need be with bytes that were compared before. */
+static bool same(const char *a, const char *b, apr_size_t len)
+{
+    unsigned char rest = 0;
+    block_t all;
+    apr_size_t last;
+
+    if (len < sizeof(all)) {
+        for (apr_size_t i = 0; i < len; i++) {
+            rest |= (unsigned char)(a[i] ^ b[i]);
+        }
+        return rest == 0;
     }
-    for (; len > 0; a++, b++, len--) {
-        rest |= (unsigned char)(*a ^ *b);
+    last = len - sizeof(all);
+    all = difference(a + last, b + last);
+    for (apr_size_t i = 0; i < last; i += sizeof(all)) {
+        all |= difference(a + i, b + i);
     }
-    return (differences[0] | differences[1] | rest) == 0;
+    return (all[0] | all[1]) == 0;
 }
 
 /* What token was opened to, in the entry's room; NULL when it is not this one's. */
