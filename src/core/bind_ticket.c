@@ -11,11 +11,11 @@
 #include <string.h>
 
 /*
- * Record: version (1 byte, 1) | csrf (16) | issued | return address | challenge's id | masked phone
+ * Record: version (1 byte, 2) | csrf (16) | issued | return address | challenge's id | masked phone
  * | expires at | resend at | user id | union id | attributes of the person, in the forms of
  * record.h and session.h. Without a challenge its texts are empty and its times 0.
  */
-#define VERSION 1
+#define VERSION 2
 #define AHEAD apr_time_from_sec(60) /* another node's clock may be a little ahead */
 
 static dt_slice_t csrf_of(const dt_bind_ticket_t *ticket)

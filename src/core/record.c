@@ -60,14 +60,10 @@ void dt_write_bytes(dt_writer_t *w, const void *bytes, apr_size_t len)
 
 void dt_write_text(dt_writer_t *w, dt_slice_t text)
 {
-    if (text.len > DT_RECORD_TEXT_MAX || (text.len > 0 && memchr(text.data, '\0', text.len))) {
+    if (text.len > 0 && memchr(text.data, '\0', text.len)) {
         w->failed = true;
         return;
     }
-    if (text.len >= DT_RECORD_LONG) {
-        dt_write_u8(w, DT_RECORD_LONG | (unsigned)(text.len >> 8));
-    }
-    dt_write_u8(w, (unsigned)(text.len & 0xff));
     dt_write_bytes(w, text.data, text.len);
     dt_write_u8(w, 0);
 }

@@ -10,15 +10,13 @@
 /**
  * Numbers are big-endian. A time is milliseconds since 1970 in six bytes: to the year 10889.
  *
- * A text is its length, its bytes and a NUL that is not counted, so that a reader can hand out C
- * strings that point into the record. A text holds no NUL. A length below 128 is one byte, another
- * two, of which the first has its highest bit set. The longer form of a short length is malformed:
- * what is read has one form, and is written back as it was.
+ * A text is its bytes and a NUL, of which it holds none itself: a reader can hand out C strings
+ * that point into the record, and what is read has one form, and is written back as it was. A
+ * length beside them would be a byte more in a cookie, which costs every request more than to look
+ * for the NUL.
  */
-#define DT_RECORD_TIME 6    /* bytes of a time */
-#define DT_RECORD_LONG 0x80 /* set in the first byte of a length when there is a second */
+#define DT_RECORD_TIME 6                                       /* bytes of a time */
 #define DT_RECORD_TIME_MAX ((APR_INT64_C(1) << 48) * 1000 - 1) /* the last apr_time_t of a record */
-#define DT_RECORD_TEXT_MAX 0x7fff                              /* bytes of a text */
 
 /** Writes into a buffer of fixed size; once something did not fit, failed stays true. */
 typedef struct dt_writer_t {
@@ -37,7 +35,7 @@ void dt_write_u8(dt_writer_t *w, unsigned value);
 void dt_write_time(dt_writer_t *w, apr_time_t time);
 void dt_write_bytes(dt_writer_t *w, const void *bytes, apr_size_t len);
 
-/** Fails when text is longer than DT_RECORD_TEXT_MAX or holds a NUL. */
+/** Fails when text holds a NUL. */
 void dt_write_text(dt_writer_t *w, dt_slice_t text);
 
 /**
@@ -119,35 +117,18 @@ static inline void dt_read_bytes(dt_reader_t *r, void *out, apr_size_t len)
     }
 }
 
-/** The length of a text, in its shortest form only. */
-static inline apr_size_t dt_read_length(dt_reader_t *r)
-{
-    apr_size_t len = dt_read_u8(r);
-
-    if (len >= DT_RECORD_LONG) {
-        len = (len - DT_RECORD_LONG) << 8 | dt_read_u8(r);
-        if (len < DT_RECORD_LONG) {
-            dt_reader_fail(r);
-        }
-    }
-    return len;
-}
-
 /** A text inside the record: data is a C string. Empty, never NULL, on failure. */
 static inline dt_slice_t dt_read_text(dt_reader_t *r)
 {
-    apr_size_t len = dt_read_length(r);
-    const char *text = (const char *)dt_reader_take(r, len + 1);
+    const unsigned char *text = r->at;
+    const unsigned char *end = memchr(text, '\0', (apr_size_t)(r->end - text));
 
-    /*
-     * The first NUL must be the terminator: then C and we agree on where the text ends. strlen
-     * stays in the record, because the terminator is looked at first.
-     */
-    if (!text || text[len] != '\0' || strlen(text) != len) {
+    if (!end) {
         dt_reader_fail(r);
         return (dt_slice_t){"", 0};
     }
-    return (dt_slice_t){text, len};
+    r->at = end + 1;
+    return (dt_slice_t){(const char *)text, (apr_size_t)(end - text)};
 }
 
 #endif

@@ -128,6 +128,8 @@ static dt_subject_t subject_of_slice(const dt_revoke_t *table, unsigned kind, dt
     return dt_hash_bytes(&table->hash, kind, corp, id.data, id.len);
 }
 
+static_assert(sizeof(dt_subject_t) == DT_SESSION_ID, "a session's id is its subject");
+
 /* An id is random, and nobody can choose it: it is as good as any hash of it. */
 dt_subject_t dt_subject_session(const dt_revoke_t *table, const unsigned char id[DT_SESSION_ID])
 {

@@ -9,12 +9,12 @@
 #include <string.h>
 
 /*
- * Record: version (1 byte, 1) | id (16) | began | seen | user | user id | union id |
+ * Record: version (1 byte, 2) | id (8) | began | seen | user | user id | union id |
  * attributes, in the forms of record.h. A user that is the user id is written as an empty text, and
  * in no other way: a browser sends this record with every request, so that its bytes count. The
  * attributes are last and have no length of their own: the hot path need not look at them.
  */
-#define VERSION 1
+#define VERSION 2
 
 /*
  * The lifetime left at now. A time after now, written by a node whose clock is ahead, counts as

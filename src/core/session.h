@@ -7,13 +7,13 @@
 #include "core/ports.h"
 #include "core/record.h"
 
-#define DT_SESSION_ID 16           /* random bytes */
+#define DT_SESSION_ID 8            /* random bytes: they tell sessions apart, and are no secret */
 #define DT_SESSION_RECORD_MAX 2800 /* bytes of a record: its cookie stays below 4 KiB */
 /**
- * Bytes of a record beside the bytes of its texts and attributes, at most: what they leave of the
- * maximum is the budget for attributes. Short texts take less.
+ * Bytes of a record beside the bytes of its texts and attributes: what they leave of the maximum is
+ * the budget for attributes.
  */
-#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * 6 + 3 * 3)
+#define DT_SESSION_FIXED (1 + DT_SESSION_ID + 2 * DT_RECORD_TIME + 3)
 /** How far the clock of the node that signed somebody in may be ahead of ours. */
 #define DT_SESSION_AHEAD apr_time_from_sec(5 * 60)
 

@@ -10,12 +10,12 @@
 #include <string.h>
 
 /*
- * Record: version (1 byte, 1) | nonce (16) | issued | finished | restarts (1 byte) | slot
+ * Record: version (1 byte, 2) | nonce (16) | issued | finished | restarts (1 byte) | slot
  * (1 byte) | return address, in the forms of record.h.
  */
-#define VERSION 1
+#define VERSION 2
 #define RESTARTS_MAX 255
-#define RECORD_MAX (1 + DT_TICKET_NONCE + 2 * DT_RECORD_TIME + 1 + 1 + 3 + DT_RETURN_MAX)
+#define RECORD_MAX (1 + DT_TICKET_NONCE + 2 * DT_RECORD_TIME + 1 + 1 + 1 + DT_RETURN_MAX)
 #define STATE_LEN 22 /* characters of base64url for a nonce */
 #define BOUNCE apr_time_from_sec(60)
 #define AHEAD apr_time_from_sec(15 * 60)

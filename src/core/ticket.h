@@ -25,10 +25,10 @@
  * and DT_TICKETS_BYTES; a finished ticket is set again in its own slot, where nothing grows. Only
  * tabs at the same moment come to more, at worst DT_TICKET_SLOTS cookies with DT_RETURN_MAX each:
  *
- *     record  1 + 16 + 6 + 6 + 1 + 1 + (2 + 700 + 1) = 734
- *     value   (734 + DT_SEAL_OVERHEAD) * 4 / 3       = 1023
- *     cookie  name of 40, "=", value, "; "           = 1066
- *     all     6 * 1066                               = 6396
+ *     record  1 + 16 + 6 + 6 + 1 + 1 + (700 + 1) = 732
+ *     value   (732 + DT_SEAL_OVERHEAD) * 4 / 3   = 1020
+ *     cookie  name of 40, "=", value, "; "       = 1063
+ *     all     6 * 1063                           = 6378
  *
  * of the 8190 bytes that httpd reads of a header: the rest is for the session's cookie of the
  * usual length and for cookies of others.

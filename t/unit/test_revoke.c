@@ -10,7 +10,7 @@
 
 static dt_session_t begun(apr_time_t began)
 {
-    return (dt_session_t){.id = "fifteen letters",
+    return (dt_session_t){.id = "8letters",
                           .began = began,
                           .seen = began,
                           .user = DT_SLICE("zhangsan"),

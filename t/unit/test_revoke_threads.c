@@ -41,7 +41,7 @@ static long end(actor_t *actors, int count)
 
 static bool is_dead(const world_t *world, int n, apr_time_t began)
 {
-    dt_session_t session = {.id = "fifteen letters", .began = began};
+    dt_session_t session = {.id = "8letters", .began = began};
     char id[32];
 
     session.user_id = numbered(id, "person", n);

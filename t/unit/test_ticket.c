@@ -225,17 +225,18 @@ static void a_record_that_is_not_a_ticket_is_left_out(void **state)
     char *address = apr_pcalloc(desk->call.pool, DT_RETURN_MAX + 2);
 
     memset(address, '/', DT_RETURN_MAX + 1);
-    assert_true(record_opens(desk, 1, 0, "/", 0));
-    assert_true(record_opens(desk, 1, DT_TICKET_SLOTS - 1, "/", 0));
-    assert_false(record_opens(desk, 1, DT_TICKET_SLOTS, "/", 0));
-    assert_false(record_opens(desk, 1, 255, "/", 0));
-    assert_false(record_opens(desk, 2, 0, "/", 0));
+    assert_true(record_opens(desk, 2, 0, "/", 0));
+    assert_true(record_opens(desk, 2, DT_TICKET_SLOTS - 1, "/", 0));
+    assert_false(record_opens(desk, 2, DT_TICKET_SLOTS, "/", 0));
+    assert_false(record_opens(desk, 2, 255, "/", 0));
+    assert_false(record_opens(desk, 3, 0, "/", 0));
+    assert_false(record_opens(desk, 1, 0, "/", 0));
     assert_false(record_opens(desk, 0, 0, "/", 0));
-    assert_false(record_opens(desk, 1, 0, "/", 1));
-    assert_false(record_opens(desk, 1, 0, "", 0));
-    assert_false(record_opens(desk, 1, 0, "https://evil.example/", 0));
-    assert_false(record_opens(desk, 1, 0, address, 0));
-    assert_true(record_opens(desk, 1, 0, address + 1, 0));
+    assert_false(record_opens(desk, 2, 0, "/", 1));
+    assert_false(record_opens(desk, 2, 0, "", 0));
+    assert_false(record_opens(desk, 2, 0, "https://evil.example/", 0));
+    assert_false(record_opens(desk, 2, 0, address, 0));
+    assert_true(record_opens(desk, 2, 0, address + 1, 0));
 }
 
 /* S-28: the names of one kind of secret are worth nothing as another. */
