@@ -72,12 +72,11 @@ void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetime
     *idle = lifetimes->idle > 0 ? left(session->seen, lifetimes->idle, now) : -1;
 }
 
-bool dt_session_recall(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
-                       dt_session_t *session)
+bool dt_session_recall(const dt_store_t *store, const dt_opened_t *opened, dt_slice_t host,
+                       dt_slice_t token, apr_pool_t *pool, dt_session_t *session)
 {
-    return store->serial != 0 && call->opened &&
-           dt_opened_recall_session(call->opened, store->serial, dt_slice(call->host), token,
-                                    call->pool, session);
+    return store->serial != 0 && opened &&
+           dt_opened_recall_session(opened, store->serial, host, token, pool, session);
 }
 
 static apr_status_t read_record(dt_slice_t record, dt_session_t *session)

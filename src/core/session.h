@@ -63,12 +63,14 @@ void dt_session_left(const dt_session_t *session, const dt_lifetimes_t *lifetime
                      apr_interval_time_t *absolute, apr_interval_time_t *idle);
 
 /**
- * The session that this connection (call->opened) has last loaded, if it is token's, for the same
- * host, and the store's serial says that it is so always. Does not judge its age. The hot path: one
- * allocation. Asks for no call->scratch.
+ * The session that a connection has last loaded from the store, if it is that of token and host and
+ * the store's serial says that it always is. Does not judge its age. The hot path: one allocation.
+ * @param opened  what dt_session_load was given in its call; NULL: nothing is known
+ * @param host    of the call
+ * @param session its texts are in pool
  */
-bool dt_session_recall(const dt_store_t *store, const dt_call_t *call, dt_slice_t token,
-                       dt_session_t *session);
+bool dt_session_recall(const dt_store_t *store, const dt_opened_t *opened, dt_slice_t host,
+                       dt_slice_t token, apr_pool_t *pool, dt_session_t *session);
 
 /**
  * Read the session behind token; what can be recalled of it is remembered. Does not judge its age.

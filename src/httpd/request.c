@@ -88,23 +88,15 @@ static const char *audience(request_rec *r, const dth_site_t *site)
     return domain != NULL && is_in_domain(host, domain) ? domain : host;
 }
 
-/* Without what only some calls need. */
-static inline dt_call_t bare_call(request_rec *r, dth_req_t *req)
+dt_call_t dth_request_call(request_rec *r, dth_req_t *req)
 {
     return (dt_call_t){.pool = r->pool,
                        .now = r->request_time,
                        .host = audience(r, req->site),
+                       .scratch = dth_lifecycle_scratch(),
                        .address = r->useragent_ip,
                        .glue = r,
                        .patience = &req->patience};
-}
-
-dt_call_t dth_request_call(request_rec *r, dth_req_t *req)
-{
-    dt_call_t call = bare_call(r, req);
-
-    call.scratch = dth_lifecycle_scratch();
-    return call;
 }
 
 const char *dth_request_url(request_rec *r, const dth_req_t *req, const char *path)
@@ -169,46 +161,57 @@ static dt_opened_t *opened_by(conn_rec *c)
     return opened;
 }
 
-/* Most requests of a connection have the session that the one before them had. */
-static apr_status_t load_session(const dt_store_t *store, dt_call_t *call, dt_slice_t token,
-                                 dt_session_t *session)
+static apr_status_t load_session(request_rec *initial, dth_req_t *req, dt_opened_t *opened,
+                                 dt_slice_t token)
 {
-    if (dt_session_recall(store, call, token, session)) {
-        return APR_SUCCESS;
-    }
-    call->scratch = dth_lifecycle_scratch();
-    return dt_session_load(store, call, token, session);
+    dt_call_t call = dth_request_call(initial, req); /* in the pool where the session is kept */
+
+    call.opened = opened;
+    return dt_session_load(req->site->login.admit.store, &call, token, &req->session);
 }
 
-dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
+static dt_age_t age_of(const dth_req_t *req, apr_time_t now)
 {
-    const dt_login_t *login = &req->site->login;
+    const dt_age_t age = dt_session_age(&req->session, &req->site->login.admit.lifetimes, now);
+
+    return age != DT_AGE_DEAD && dth_revoked_is_dead(req->site, &req->session) ? DT_AGE_DEAD : age;
+}
+
+/* Most requests of a connection have the session that the one before them had. */
+static void look_for_session(request_rec *r, dth_req_t *req)
+{
     request_rec *initial = dth_request_initial(r);
-    dt_call_t call;
+    dt_opened_t *opened = opened_by(r->connection);
+    const dt_slice_t host = dt_slice(audience(initial, req->site));
 
-    if (req->found != DTH_NOT_LOOKED) {
-        return req->found;
-    }
-    req->found = DTH_NONE;
-    if (req->token_count == 0) {
-        return DTH_NONE;
-    }
-    call = bare_call(initial, req); /* in the pool where the session is kept */
-    call.opened = opened_by(r->connection);
     for (int i = 0; i < req->token_count; i++) {
-        apr_status_t rv = load_session(login->admit.store, &call, req->tokens[i], &req->session);
-        dt_age_t age = rv != APR_SUCCESS
-                           ? DT_AGE_DEAD
-                           : dt_session_age(&req->session, &login->admit.lifetimes, call.now);
+        const dt_slice_t token = req->tokens[i];
+        apr_status_t rv = APR_SUCCESS;
+        dt_age_t age;
 
-        if (age != DT_AGE_DEAD && !dth_revoked_is_dead(req->site, &req->session)) {
+        if (!dt_session_recall(req->site->login.admit.store, opened, host, token, initial->pool,
+                               &req->session)) {
+            rv = load_session(initial, req, opened, token);
+        }
+        age = rv == APR_SUCCESS ? age_of(req, initial->request_time) : DT_AGE_DEAD;
+        if (age != DT_AGE_DEAD) {
             req->found = DTH_LIVE;
             req->is_due = age == DT_AGE_DUE;
-            req->token = req->tokens[i];
+            req->token = token;
             break;
         }
         if (rv != APR_SUCCESS && rv != APR_NOTFOUND) {
             note_failure(r, req, rv);
+        }
+    }
+}
+
+dth_found_t dth_request_session(request_rec *r, dth_req_t *req)
+{
+    if (req->found == DTH_NOT_LOOKED) {
+        req->found = DTH_NONE;
+        if (req->token_count > 0) {
+            look_for_session(r, req);
         }
     }
     return req->found;

@@ -98,6 +98,12 @@ static apr_status_t load(shelf_t *shelf, dt_session_t *session)
     return dt_session_load(&shelf->port, &shelf->call, DT_SLICE("token"), session);
 }
 
+static bool recall(shelf_t *shelf, dt_session_t *session)
+{
+    return dt_session_recall(&shelf->port, shelf->call.opened, dt_slice(shelf->call.host),
+                             DT_SLICE("token"), shelf->call.pool, session);
+}
+
 static void a_store_that_can_forget_is_asked_every_time(void **state)
 {
     shelf_t *shelf = *state;
@@ -106,10 +112,10 @@ static void a_store_that_can_forget_is_asked_every_time(void **state)
     assert_int_equal(save(shelf, &eight_only, &saved), APR_SUCCESS);
     shelf->call.opened = dt_opened_create(shelf->call.pool);
     assert_int_equal(load(shelf, &loaded), APR_SUCCESS);
-    assert_false(dt_session_recall(&shelf->port, &shelf->call, DT_SLICE("token"), &loaded));
+    assert_false(recall(shelf, &loaded));
     shelf->port.serial = 1;
     assert_int_equal(load(shelf, &loaded), APR_SUCCESS);
-    assert_true(dt_session_recall(&shelf->port, &shelf->call, DT_SLICE("token"), &loaded));
+    assert_true(recall(shelf, &loaded));
     assert_string_equal(loaded.user.data, "zhangsan");
 }
 

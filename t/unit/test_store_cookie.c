@@ -205,7 +205,8 @@ static dt_slice_t save_session(const site_t *site, const char *user)
 static bool recalls(const site_t *site, dt_slice_t token, const char *user)
 {
     dt_session_t session;
-    const bool known = dt_session_recall(site->store, &site->call, token, &session);
+    const bool known = dt_session_recall(site->store, site->call.opened, dt_slice(site->call.host),
+                                         token, site->call.pool, &session);
 
     if (known) {
         assert_string_equal(session.user.data, user);
