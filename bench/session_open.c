@@ -40,7 +40,7 @@ static apr_status_t make_session(const dt_store_t *store, const dt_call_t *call,
         {DT_SLICE("mobile"), DT_SLICE("+8613800138000")},
         {DT_SLICE("email"), DT_SLICE("zhangsan@example.com")},
     };
-    dt_session_t session = {.id = "fifteen letters",
+    dt_session_t session = {.id = "8letters",
                             .began = NOW,
                             .seen = NOW,
                             .user = DT_SLICE("zhangsan"),

@@ -12,7 +12,7 @@ PROGRAM = pathlib.Path(__file__).resolve().parents[1] / "bench" / "instructions.
 
 
 @pytest.mark.plain
-def test_a_live_session_adds_fewer_than_7800_instructions_and_no_system_call(build):
+def test_a_live_session_adds_fewer_than_7100_instructions_and_no_system_call(build):
     """Neither malloc nor lock: the benchmark counts these too."""
     assert shutil.which("valgrind"), "valgrind is missing: tools/install-packages.sh test"
     done = subprocess.run(["/usr/bin/python3", str(PROGRAM), "--check"],
