@@ -24,6 +24,8 @@ PUBLIC = "DingTalkPublicURL http://127.0.0.1:@PORT@"
 COOKIES = '''<Location "/open/cookie">
 Header always set Set-Cookie "expr=%{QUERY_STRING}; Path=/; HttpOnly"
 </Location>'''
+# The trap's: it has its icon itself, or Chromium would come again for that, at any time later.
+PAGE = b'<link rel="icon" href="data:,">trap'
 # Whom Chromium asks for news of its own accord: its makers. No value has a host with such an end.
 MAKERS = re.compile(rb"[a-z0-9]\.(com|net|org)")
 
@@ -53,8 +55,8 @@ class Trap(socketserver.ThreadingTCPServer):
                 head = b""
             if head and not MAKERS.search(head):
                 self.server.hits.append(head)
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 4\r\n"
-                             b"Connection: close\r\n\r\ntrap")
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n"
+                             b"Connection: close\r\n\r\n%s" % (len(PAGE), PAGE))
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), self.Visit)
