@@ -74,7 +74,7 @@ static dt_slice_t pack_person(apr_pool_t *pool, const dt_member_t *person, apr_s
     return dt_attributes_pack(pool, list, count, budget, &dropped);
 }
 
-/* False when they are malformed. */
+/* False when they are malformed, or say otherwise who it is. */
 static bool unpack_person(dt_slice_t attributes, dt_member_t *person)
 {
     dt_attribute_t attribute;
@@ -82,6 +82,9 @@ static bool unpack_person(dt_slice_t attributes, dt_member_t *person)
     while (dt_attribute_next(&attributes, &attribute)) {
         const char **slot = dt_member_slot(person, attribute.name.data);
 
+        if (slot == &person->user_id || slot == &person->union_id) {
+            return false;
+        }
         if (slot) {
             *slot = attribute.value.data;
         }
