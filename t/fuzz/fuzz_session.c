@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fuzzes core/session with records from a store that may hold anything. */
 #include "core/bytes.h"
+#include "core/opened.h"
 #include "core/session.h"
 
 #include <apr_general.h>
@@ -73,6 +74,33 @@ static void check_age(const dt_session_t *session, const dt_lifetimes_t *lifetim
     assert(dead == (absolute == 0 || idle == 0));
 }
 
+static bool same_text(dt_slice_t a, dt_slice_t b)
+{
+    return dt_slice_equal(a, b) && (a.data != b.data || a.len == 0);
+}
+
+/* What a connection remembers is what was loaded, and nothing of the store's. */
+static void check_recall(dt_store_t store, dt_call_t call, const dt_session_t *session)
+{
+    dt_session_t known;
+
+    store.serial = 1;
+    call.opened = dt_opened_create(call.pool);
+    assert(dt_session_load(&store, &call, DT_SLICE("token"), &known) == APR_SUCCESS);
+    memset(&known, 0, sizeof(known));
+    assert(dt_session_recall(&store, call.opened, dt_slice(call.host), DT_SLICE("token"), call.pool,
+                             &known));
+    assert(memcmp(known.id, session->id, DT_SESSION_ID) == 0);
+    assert(known.began == session->began && known.seen == session->seen);
+    assert(same_text(known.user, session->user) && same_text(known.user_id, session->user_id));
+    assert(same_text(known.union_id, session->union_id));
+    assert(same_text(known.attributes, session->attributes));
+    assert(!dt_session_recall(&store, call.opened, DT_SLICE("elsewhere"), DT_SLICE("token"),
+                              call.pool, &known));
+    assert(!dt_session_recall(&store, call.opened, dt_slice(call.host), DT_SLICE("taken"),
+                              call.pool, &known));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const dt_lifetimes_t both = {APR_INT64_C(28800000000), APR_INT64_C(7200000000)};
@@ -89,6 +117,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         apr_initialize();
         apr_pool_create(&pool, NULL);
     }
+    apr_pool_clear(pool);
     call = (dt_call_t){pool, NOW, "", NULL};
     rv = dt_session_load(&store, &call, DT_SLICE("token"), &session);
     assert(rv == APR_SUCCESS || rv == APR_NOTFOUND);
@@ -103,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     sound = walk(session.attributes);
     check_age(&session, &both);
     check_age(&session, &one);
+    check_recall(store, call, &session);
 
     /* A record has one form: what was read is written as it was. */
     rv = dt_session_save(&store, &call, &both, (dt_slice_t){0}, &session, &token);
