@@ -155,6 +155,7 @@ static apr_status_t ask(dt_conn_t *conn, const dt_call_t *call, const dt_link_or
     dt_link_order_t in_time = *order;
     apr_status_t rv = APR_TIMEUP;
 
+    *answer = (dt_link_answer_t){.error = NULL};
     in_time.patience = patience_of(conn, call, order);
     if (in_time.patience > 0) {
         rv = dt_link_ask(conn->link, &in_time, answer);
