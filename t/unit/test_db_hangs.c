@@ -148,6 +148,29 @@ static void a_call_with_little_patience_left_ends_with_it_and_asks_no_more(void 
     world->call.patience = NULL;
 }
 
+static void a_call_without_patience_has_no_answer_and_the_connection_stays(void **state)
+{
+    const apr_dbd_driver_t *driver = NULL;
+    apr_interval_time_t patience = 0;
+    world_t *world = *state;
+    dt_left_t *left = NULL;
+    const char *value = "none";
+    dt_conn_t *conn;
+
+    assert_int_equal(apr_dbd_get_driver(world->pool, "sqlite3", &driver), APR_SUCCESS);
+    assert_int_equal(dt_left_create(world->pool, &left), APR_SUCCESS);
+    conn = dt_conn_create(world->pool, DT_DB_SQLITE3, driver, ":memory:", left);
+    assert_int_equal(dt_conn_open(conn, &world->call), APR_SUCCESS);
+    world->call.patience = &patience;
+    assert_int_equal(dt_conn_command(conn, &world->call, "SELECT 1", &value), APR_TIMEUP);
+    assert_string_equal(conn->trouble, "no answer in time");
+    assert_null(value);
+    assert_false(conn->hung);
+    assert_non_null(conn->link);
+    world->call.patience = NULL;
+    dt_conn_close(conn);
+}
+
 /* The only connection is in use for six seconds, and somebody would wait for it for thirty. */
 static void who_has_no_time_to_wait_for_a_connection_goes_at_once(void **state)
 {
@@ -208,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_call_without_an_answer_ends_in_time_and_is_not_made_again),
         TEST(a_call_with_little_patience_left_ends_with_it_and_asks_no_more),
+        TEST(a_call_without_patience_has_no_answer_and_the_connection_stays),
         TEST(who_has_no_time_to_wait_for_a_connection_goes_at_once),
         TEST(while_many_hang_nobody_waits_for_one_more),
         TEST(when_what_hung_has_ended_it_is_asked_again),
